@@ -1,0 +1,27 @@
+"""What a certificate says: the values that its PDF and its HTML twin both show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from app.data.charter import Charter
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One confirmed signature as it stands on ``issued_on`` (a day in Europe/Paris)."""
+
+    charter: Charter
+    number: str  # as printed, e.g. "7K4M-92XQ-PTB3"
+    issued_on: date
+    full_name: str
+    role: str  # in French, e.g. "tête de liste"
+    list_name: str | None
+    commune: str
+    taken: Mapping[int, date]  # commitment number → the day it was taken
+    url: str  # of the verification page
+
+    @property
+    def count(self) -> int:
+        """How many commitments were taken."""
+        return len(self.taken)

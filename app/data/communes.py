@@ -1,0 +1,111 @@
+"""The communes of the territory: found by name, former name or postcode."""
+
+import csv
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.text import fold
+
+
+@dataclass(frozen=True)
+class Commune:
+    """One commune of the *Code officiel géographique* (INSEE)."""
+
+    insee: str
+    name: str
+    district: str  # arrondissement
+    epci: str
+    postcodes: tuple[str, ...]
+    former_names: tuple[str, ...] = ()
+
+    @property
+    def at(self) -> str:
+        """The name with its preposition: « à Sarlat », « au Bugue », « aux Eyzies »."""
+        article, rest = _split_article(self.name)
+        return {"Le": f"au {rest}", "Les": f"aux {rest}"}.get(article, f"à {self.name}")
+
+    @property
+    def of(self) -> str:
+        """The name with « de »: « de Sarlat », « du Bugue », « des Eyzies », « d’Agonac »."""
+        article, rest = _split_article(self.name)
+        if article:
+            return f"du {rest}" if article == "Le" else f"des {rest}"
+        return f"d’{self.name}" if fold(self.name)[0] in "aeiouyh" else f"de {self.name}"
+
+
+def _split_article(name: str) -> tuple[str, str]:
+    """Split off an article that contracts; « La » and « L’ » do not."""
+    article, _, rest = name.partition(" ")
+    return (article, rest) if article in ("Le", "Les") else ("", name)
+
+
+class Communes:
+    """All the communes, by INSEE code and by what people type."""
+
+    def __init__(self, communes: Iterable[Commune]) -> None:
+        self._by_insee: Mapping[str, Commune] = {c.insee: c for c in communes}
+        self._by_key: dict[str, list[Commune]] = {}
+        for commune in self:
+            for spelling in (commune.name, *commune.former_names, *commune.postcodes, commune.insee):
+                found = self._by_key.setdefault(_key(spelling), [])
+                if commune not in found:
+                    found.append(commune)
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter(self._by_insee.values())
+
+    def __len__(self) -> int:
+        return len(self._by_insee)
+
+    def get(self, insee: str) -> Commune | None:
+        """Return the commune of that INSEE code."""
+        return self._by_insee.get(insee)
+
+    def find(self, typed: str) -> list[Commune]:
+        """Return the communes that ``typed`` may mean: none, the one, or several to choose from.
+
+        An exact name, former name or postcode wins over names that only begin so or contain it.
+        """
+        key = _key(typed)
+        if not key:
+            return []
+        if key in self._by_key:
+            return list(self._by_key[key])
+        begins = [c for k, found in self._by_key.items() if k.startswith(key) for c in found]
+        within = [c for k, found in self._by_key.items() if f" {key}" in k for c in found]
+        return list(dict.fromkeys(begins or within))
+
+    def closest(self, typed: str, limit: int = 5) -> list[Commune]:
+        """Return the communes whose name looks like ``typed``, the most alike first."""
+        keys = difflib.get_close_matches(_key(typed), self._by_key, n=limit, cutoff=0.7)
+        return list(dict.fromkeys(c for key in keys for c in self._by_key[key]))[:limit]
+
+
+def _key(typed: str) -> str:
+    words = {"st": "saint", "ste": "sainte"}
+    return " ".join(words.get(word, word) for word in fold(typed).split())
+
+
+def load_communes(communes: Path, former_names: Path) -> Communes:
+    """Read the two CSV files described in ``app/data/README.md``."""
+    former: dict[str, list[str]] = {}
+    for row in _rows(former_names):
+        former.setdefault(row["code_insee_actuel"], []).append(row["ancien_nom"])
+    return Communes(
+        Commune(
+            insee=row["code_insee"],
+            name=row["nom"].replace("'", "’"),
+            district=row["arrondissement"],
+            epci=row["epci"],
+            postcodes=tuple(row["codes_postaux"].split()),
+            former_names=tuple(name.replace("'", "’") for name in former.get(row["code_insee"], ())),
+        )
+        for row in _rows(communes)
+    )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

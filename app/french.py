@@ -1,0 +1,42 @@
+"""French as it is printed: dates, counts, typography."""
+
+import re
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+PARIS = ZoneInfo("Europe/Paris")
+
+_MONTHS = (
+    "janvier", "février", "mars", "avril", "mai", "juin",
+    "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+)  # fmt: skip
+
+
+def paris_day(moment: datetime) -> date:
+    """Return the day of an aware datetime, as a calendar in France shows it."""
+    return moment.astimezone(PARIS).date()
+
+
+def long_date(day: date | datetime) -> str:
+    """Write a day in full: « 1er mars 2026 »."""
+    if isinstance(day, datetime):
+        day = paris_day(day)
+    return f"{'1er' if day.day == 1 else day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def clock_time(moment: datetime) -> str:
+    """Write the time of day in Paris: « 9 h 05 », with no-break spaces."""
+    local = moment.astimezone(PARIS)
+    return f"{local.hour}\N{NO-BREAK SPACE}h\N{NO-BREAK SPACE}{local.minute:02}"
+
+
+def commitments_of(count: int, total: int) -> str:
+    """Write how many commitments were taken: « 7 engagements sur 10 »."""
+    return f"{count} engagement{'s' if count > 1 else ''} sur {total}"
+
+
+def typeset(text: str) -> str:
+    """Put the no-break spaces of French typography before high punctuation and inside quotes."""
+    text = re.sub(r"[ \u00a0\u202f]+([;!?])", "\N{NARROW NO-BREAK SPACE}\\1", text)
+    text = re.sub(r"[ \u00a0\u202f]+([:»])", "\N{NO-BREAK SPACE}\\1", text)
+    return re.sub(r"«[ \u00a0\u202f]+", "«\N{NO-BREAK SPACE}", text)

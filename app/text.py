@@ -1,0 +1,27 @@
+"""What people type, made clean and comparable."""
+
+import re
+import unicodedata
+
+#: Control, format (bidirectional marks, zero width), surrogate, private, unassigned, separators.
+_UNWANTED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_EXTRA_MARKS = re.compile(r"([\u0300-\u036f])[\u0300-\u036f]+")
+
+
+def clean_line(text: str) -> str:
+    """Return one clean line: NFC, no control or format character, single spaces, French apostrophe.
+
+    Piled-up combining marks keep the first one only, so a name stays on its line.
+    """
+    text = unicodedata.normalize("NFC", text)
+    text = "".join(" " if c.isspace() else c for c in text)
+    text = "".join(c for c in text if unicodedata.category(c) not in _UNWANTED)
+    text = _EXTRA_MARKS.sub(r"\1", text)
+    return " ".join(text.split()).replace("'", "’")
+
+
+def fold(text: str) -> str:
+    """Return what two spellings of one name share: no case, accent, hyphen or apostrophe."""
+    text = text.casefold().replace("œ", "oe").replace("æ", "ae").replace("ł", "l").replace("ø", "o")
+    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return " ".join(re.sub(r"[\W_]+", " ", text).split())
