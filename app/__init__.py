@@ -1,1 +1,49 @@
 """Paraphe: sign a charter commitment by commitment, and get a certificate anyone can check."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from jinja2 import StrictUndefined
+
+from app import charter, cli, dev, errors, extensions, filters, headers, public
+from app.config import configure
+
+STATIC = Path(__file__).parents[1] / "static"
+
+
+def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
+    """Build one application; ``overrides`` has the last word on configuration.
+
+    Raises: ConfigError, CharterError.
+    """
+    app = Flask(
+        __name__,
+        instance_relative_config=True,
+        template_folder="../templates",
+        static_folder=STATIC,
+        static_url_path=f"/static/{_static_version()}",
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    configure(app, overrides or {})
+    extensions.init_app(app)
+    app.register_blueprint(charter.bp)
+    app.register_blueprint(public.bp)
+    if app.debug and not app.config["MAIL_SERVER"]:
+        app.register_blueprint(dev.bp)
+    filters.init_app(app)
+    cli.init_app(app)
+    errors.init_app(app)
+    headers.init_app(app)
+    return app
+
+
+def _static_version() -> str:
+    """Name the static files by their content: one changes, all their URLs do, and CSS finds its fonts."""
+    digest = hashlib.sha256()
+    for path in sorted(STATIC.rglob("*.*")):
+        digest.update(path.relative_to(STATIC).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.data.charter import Charter
+from app.text import fold
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Snapshot:
     role: str  # in French, e.g. "tête de liste"
     list_name: str | None
     commune: str
+    at: str  # the commune with its preposition, e.g. "au Bugue"
     taken: Mapping[int, date]  # commitment number → the day it was taken
     url: str  # of the verification page
 
@@ -25,3 +27,9 @@ class Snapshot:
     def count(self) -> int:
         """How many commitments were taken."""
         return len(self.taken)
+
+    @property
+    def filename(self) -> str:
+        """The name of the PDF, in ASCII: ``certificat-ELODIE-MARTIN-SARLAT-LA-CANEDA.pdf``."""
+        words = fold(f"{self.full_name} {self.commune}").encode("ascii", "ignore").decode().split()
+        return "-".join(["certificat", *(word.upper() for word in words)]) + ".pdf"

@@ -10,12 +10,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from click import ClickException
+
 #: The page, the certificate and the ten posters are drawn for one row of panels.
 MAX_COMMITMENTS = 10
 
 
-class CharterError(Exception):
-    """The charter file cannot be used. The message names the line and the field."""
+class CharterError(ClickException):
+    """The charter file cannot be used. The message names line and field (and ``flask`` prints just that)."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,214 @@
+"""The candidate's forms. Their fields clean what is typed before they judge it."""
+
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, Field, HiddenField, RadioField, StringField
+from wtforms.validators import AnyOf, InputRequired, ValidationError
+
+from app.certificate.coverage import missing_characters
+from app.data.communes import Commune
+from app.extensions import charter, communes
+from app.models import ConsentPurpose, Role, Signature
+from app.signatures import commune_of
+from app.signing import Signatory
+from app.text import clean_line
+
+#: More communes than this is not a choice any more.
+MOST_CHOICES = 25
+
+
+def _clean(value: str | None) -> str:
+    return clean_line(value or "")
+
+
+class Printable:
+    """A line that the certificate can print: not too long, in letters that its fonts have."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.field_flags = {"maxlength": most}
+
+    def __call__(self, form: FlaskForm, field: Field) -> None:
+        """Raises: ValidationError."""
+        if len(field.data) > self.most:
+            raise ValidationError(f"Ce texte est trop long : {self.most} caractères au plus.")
+        missing = missing_characters(field.data)
+        if missing:
+            raise ValidationError(
+                f"Le certificat ne peut pas imprimer « {missing[0]} ». Écrivez en lettres latines, "
+                "grecques ou cyrilliques."
+            )
+
+
+def _must_have_a_letter(form: FlaskForm, field: Field) -> None:
+    if not any(c.isalpha() for c in field.data):
+        raise ValidationError("Écrivez un nom en toutes lettres.")
+
+
+class FrenchForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """A form whose ready-made messages are in French."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]  # idem
+        locales = ("fr_FR", "fr")
+
+
+class AnswerForm(FrenchForm):
+    """One press on one commitment: it sends the wanted state, so pressing twice is harmless."""
+
+    taken = HiddenField(validators=[AnyOf(["yes", "no"])])
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the commitment is to be taken."""
+        return bool(self.taken.data == "yes")
+
+
+class EmailForm(FrenchForm):
+    """One address, exactly."""
+
+    email = StringField(
+        "Adresse électronique",
+        filters=[_clean],
+        validators=[InputRequired("Indiquez votre adresse électronique.")],
+        render_kw={"type": "email", "autocomplete": "email", "inputmode": "email", "maxlength": 254},
+    )
+
+    def validate_email(self, field: Field) -> None:
+        """Keep the address in the one form under which it is stored: lower case, domain in Unicode."""
+        try:
+            valid = validate_email(field.data, allow_smtputf8=False, check_deliverability=False)
+        except EmailNotValidError as error:
+            raise ValidationError(
+                "Cette adresse n’est pas complète ou contient une faute. Exemple : prenom.nom@exemple.fr"
+            ) from error
+        field.data = valid.normalized.lower()
+
+
+class IdentityForm(EmailForm):
+    """Who signs, and where."""
+
+    given_name = StringField(
+        "Prénom",
+        filters=[_clean],
+        validators=[InputRequired("Indiquez votre prénom."), _must_have_a_letter, Printable(60)],
+        render_kw={"autocomplete": "given-name"},
+    )
+    family_name = StringField(
+        "Nom",
+        filters=[_clean],
+        validators=[InputRequired("Indiquez votre nom."), _must_have_a_letter, Printable(60)],
+        render_kw={"autocomplete": "family-name"},
+    )
+    role = RadioField(
+        "Vous êtes",
+        choices=[(role.value, role.label) for role in Role],
+        validators=[InputRequired("Choisissez votre rôle.")],
+        validate_choice=False,
+    )
+    commune = StringField(
+        "Commune",
+        filters=[_clean],
+        validators=[InputRequired("Indiquez votre commune.")],
+        render_kw={"autocomplete": "off", "list": "communes", "maxlength": 80},
+    )
+    commune_choice = HiddenField()  # one of the radio buttons offered for an ambiguous name
+    list_name = StringField(
+        "Nom de la liste", filters=[_clean], validators=[Printable(80)], render_kw={"autocomplete": "off"}
+    )
+
+    #: What the typed commune may mean, when the person must choose.
+    commune_choices: list[Commune]
+
+    def __init__(self, signature: Signature | None = None, **kwargs: Any) -> None:
+        known = {}
+        if signature is not None and signature.email:
+            known = {
+                "given_name": signature.given_name,
+                "family_name": signature.family_name,
+                "role": signature.role.value if signature.role else None,
+                "commune": commune_of(signature).name,
+                "list_name": signature.list_name,
+                "email": signature.email,
+            }
+        super().__init__(data=known, **kwargs)
+        self.commune_choices = []
+        self._commune: Commune | None = None
+
+    def validate_role(self, field: Field) -> None:
+        """Refuse a role that the page does not offer."""
+        if field.data not in {role.value for role in Role}:
+            raise ValidationError("Choisissez votre rôle.")
+
+    def validate_list_name(self, field: Field) -> None:
+        """Ask candidates for their list; an elected member may have none."""
+        if not field.data and self.role.data != Role.ELECTED.value:
+            raise ValidationError("Indiquez le nom de votre liste.")
+
+    def validate_commune(self, field: Field) -> None:
+        """Find the commune, or offer those that it may be."""
+        found = communes.find(field.data)
+        if len(found) == 1:
+            self._commune = found[0]
+            return
+        offered = found if len(found) <= MOST_CHOICES else []
+        offered = offered or ([] if found else communes.closest(field.data))
+        self._commune = next((c for c in offered if c.insee == self.commune_choice.data), None)
+        if self._commune is not None:
+            return
+        self.commune_choices = offered
+        if len(found) > MOST_CHOICES:
+            raise ValidationError("Trop de communes correspondent : écrivez le nom en entier.")
+        if found:
+            raise ValidationError("Plusieurs communes correspondent : choisissez la vôtre.")
+        if offered:
+            raise ValidationError("Cette commune est inconnue ici. Est-ce l’une de celles-ci ?")
+        raise ValidationError(
+            f"Cette commune est inconnue ici ({charter.territory.name}). Essayez son nom complet ou son "
+            "code postal."
+        )
+
+    def signatory(self) -> Signatory:
+        """Return the person; call it once the form is valid."""
+        assert self._commune is not None
+        return Signatory(
+            given_name=self.given_name.data,
+            family_name=self.family_name.data,
+            role=Role(self.role.data),
+            commune=self._commune.insee,
+            list_name=self.list_name.data or None,
+            email=self.email.data,
+        )
+
+
+class SignForm(IdentityForm):
+    """Who signs, and what they agree to. The two boxes are never ticked for anybody."""
+
+    publication = BooleanField(
+        validators=[InputRequired("Sans cet accord, votre signature ne peut pas être publiée.")]
+    )
+    contact = BooleanField()
+
+    def __init__(self, signature: Signature | None = None, **kwargs: Any) -> None:
+        super().__init__(signature, **kwargs)
+        self.publication.label.text = (
+            "J’accepte que mon nom, mon rôle, ma commune, ma liste et les engagements que je prends soient "
+            "publiés sur ce site. Je sais que cette publication peut révéler mes opinions politiques, et que "
+            "je peux la faire retirer à tout moment."
+        )
+        self.contact.label.text = (
+            f"J’accepte que {charter.contact_by} m’écrive au sujet de ces engagements (facultatif)."
+        )
+
+    def consents(self) -> dict[ConsentPurpose, str]:
+        """Return what was agreed to, with the words that were read."""
+        boxes = {ConsentPurpose.PUBLICATION: self.publication, ConsentPurpose.CONTACT: self.contact}
+        return {purpose: box.label.text for purpose, box in boxes.items() if box.data}
+
+
+class ConfirmForm(FrenchForm):
+    """The last word: one box, and what the page showed."""
+
+    agreed = BooleanField(validators=[InputRequired("Cochez la case pour signer.")])
+    shown = HiddenField()

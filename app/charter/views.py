@@ -1,0 +1,327 @@
+"""The candidate's pages. Every view: load or abort, form, one domain call, one commit, answer."""
+
+from io import BytesIO
+
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    send_file,
+    session,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+
+from app import loading, signatures, signing
+from app.charter.forms import AnswerForm, ConfirmForm, EmailForm, IdentityForm, SignForm
+from app.charter.visitor import (
+    close_signature,
+    current_pending,
+    current_signatory,
+    current_signature,
+    forget_draft,
+    open_signature,
+)
+from app.clock import now
+from app.extensions import charter, communes, db
+from app.htmx import wants_fragment
+from app.models import Event, Signature, Status
+from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, Link, Purpose, TokenInvalid
+
+bp = Blueprint("charter", __name__)
+
+TOO_MANY_LETTERS = (
+    "Nous avons déjà écrit plusieurs fois à cette adresse aujourd’hui, sans réponse. Cherchez nos courriels, "
+    "y compris parmi les indésirables, ou réessayez demain."
+)
+NOTHING_TAKEN = "Cochez au moins un engagement avant de signer."
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    """Show the charter, ready to be ticked."""
+    return render_template(
+        "charter/index.html", signature=current_signature(), saved=session.pop("saved", False)
+    )
+
+
+@bp.post("/engagements/<int:number>")
+def answer(number: int) -> ResponseReturnValue:
+    """Record one answer: htmx gets the one line back, a plain browser the page."""
+    signature = current_signature()
+    commitment = charter.commitment(number) or abort(404)
+    form = AnswerForm()
+    if not form.validate():
+        abort(422)
+    db.session.add(signature)
+    signing.answer(signature, commitment, taken=form.is_taken, now=now())
+    db.session.commit()
+
+    if wants_fragment():
+        return render_template("charter/_answered.html", signature=signature, commitment=commitment)
+    session["saved"] = True
+    page = ".own" if signature.is_confirmed else ".index"
+    return redirect(url_for(page, _anchor=f"engagement-{number}"), code=303)
+
+
+@bp.get("/charte.pdf")
+def blank() -> ResponseReturnValue:
+    """Serve the blank charter, to print and pass around."""
+    # The PDF stack costs a second and 80 MB: only a process that makes a PDF pays for it.
+    from app.certificate.pdf import charter_pdf  # noqa: PLC0415
+
+    pdf = charter_pdf(charter, url_for(".index", _external=True))
+    return _pdf(pdf, "charte.pdf")
+
+
+@bp.route("/signer", methods=["GET", "POST"])
+def sign() -> ResponseReturnValue:
+    """Ask who signs; keep it, and owe them a letter."""
+    if current_signatory():
+        return redirect(url_for(".own"), code=303)
+    signature = current_signature()
+    form = SignForm(signature)
+    if not form.is_submitted():
+        return _sign_page(form, signature)
+    if not form.validate():
+        return _sign_page(form, signature, status=422)
+    signatory, moment = form.signatory(), now()
+    allowance = loading.allowance(signatory.email, current_app.config["LETTERS_PER_DAY"], moment)
+    try:
+        signing.sign(signature, signatory, form.consents(), charter=charter, allowance=allowance, now=moment)
+    except signing.NothingTaken:
+        return _sign_page(form, signature, status=422)
+    except signing.TooManyLetters:
+        form.email.errors = [TOO_MANY_LETTERS]
+        return _sign_page(form, signature, status=429)
+    db.session.commit()
+    return redirect(url_for(".sent"), code=303)
+
+
+def _sign_page(form: SignForm, signature: Signature, status: int = 200) -> ResponseReturnValue:
+    problems = (
+        []
+        if signature.pledges or status == 200
+        else [(url_for(".index", _anchor="engagements"), NOTHING_TAKEN)]
+    )
+    page = render_template(
+        "charter/sign.html", form=form, signature=signature, problems=problems, communes=communes
+    )
+    return page, status
+
+
+@bp.post("/signer/autre")
+def sign_another() -> ResponseReturnValue:
+    """Let another person sign at this browser; the pending signature waits for its letter."""
+    forget_draft()
+    return redirect(url_for(".index", _anchor="engagements"), code=303)
+
+
+@bp.route("/signer/envoye", methods=["GET", "POST"])
+def sent() -> ResponseReturnValue:
+    """Say where we wrote; write again, to a corrected address if there is one."""
+    signature = current_pending()
+    if signature is None:
+        return redirect(url_for(".sign"), code=303)
+    form = EmailForm(data={"email": signature.email})
+    if not form.is_submitted():
+        return render_template("charter/sent.html", form=form, signature=signature)
+    if not form.validate():
+        return render_template("charter/sent.html", form=form, signature=signature), 422
+    allowance = loading.allowance(form.email.data, current_app.config["LETTERS_PER_DAY"], now())
+    try:
+        signing.write_again(signature, form.email.data, allowance, now())
+    except signing.TooManyLetters:
+        form.email.errors = [TOO_MANY_LETTERS]
+        return render_template("charter/sent.html", form=form, signature=signature), 429
+    db.session.commit()
+    flash("C’est fait : un nouveau courriel est en route.")
+    return redirect(url_for(".sent"), code=303)
+
+
+@bp.route("/confirmer/<token>", methods=["GET", "POST"])
+def confirm(token: str) -> ResponseReturnValue:
+    """Show what will be signed; only a POST, with the box ticked, signs it."""
+    link, signature = _opened(CONFIRM_SIGNATURE, token)
+    if signature.status in (Status.CONFIRMED, Status.MERGED):
+        return render_template("charter/already.html", signature=signature.merged_into or signature)
+    if not _is_good(CONFIRM_SIGNATURE, link, signature):
+        same_address = link.fingerprint == CONFIRM_SIGNATURE.fingerprint(signature)
+        return render_template("charter/expired.html", token=token, may_resend=same_address), 410
+    form = ConfirmForm()
+    if not form.is_submitted():
+        return _confirm_page(form, signature, token)
+    if not form.validate():
+        return _confirm_page(form, signature, token, status=422)
+    try:
+        stands = signing.confirm(
+            signature, loading.standing(signature), shown=form.shown.data, charter=charter, now=now()
+        )
+    except signing.SigningError:  # what is shown next is what stands now, to be read again
+        return _confirm_page(ConfirmForm(formdata=None), signature, token, status=409)
+    db.session.commit()
+    open_signature(stands)
+    merged = stands is not signature
+    flash(
+        "Vos nouveaux engagements ont rejoint votre signature, qui garde ses dates."
+        if merged
+        else "Votre signature est confirmée et publiée. Merci !"
+    )
+    return redirect(url_for(".own"), code=303)
+
+
+def _confirm_page(
+    form: ConfirmForm, signature: Signature, token: str, status: int = 200
+) -> ResponseReturnValue:
+    page = render_template(
+        "charter/confirm.html",
+        form=form,
+        signature=signature,
+        token=token,
+        shown=signing.fingerprint(signature, charter),
+        changed=status == 409,
+    )
+    return page, status
+
+
+@bp.post("/confirmer/<token>/renvoyer")
+def resend(token: str) -> ResponseReturnValue:
+    """Send a fresh confirmation letter to the holder of an expired one."""
+    link, signature = _opened(CONFIRM_SIGNATURE, token)
+    if signature.status is not Status.PENDING or link.fingerprint != CONFIRM_SIGNATURE.fingerprint(signature):
+        return redirect(url_for(".confirm", token=token), code=303)
+    address = str(signature.email)
+    allowance = loading.allowance(address, current_app.config["LETTERS_PER_DAY"], now())
+    try:
+        signing.owe_confirmation(signature, address, allowance, now())
+    except signing.TooManyLetters:
+        abort(429)
+    db.session.commit()
+    return redirect(url_for(".resent"), code=303)
+
+
+@bp.get("/confirmer/renvoye")
+def resent() -> ResponseReturnValue:
+    """Say that a fresh letter is on its way; no address shown, anybody may look."""
+    return render_template("charter/resent.html")
+
+
+@bp.route("/confirmer/<token>/corriger", methods=["GET", "POST"])
+def correct(token: str) -> ResponseReturnValue:
+    """Correct what will be signed; a new address is confirmed by a new letter."""
+    link, signature = _opened(CONFIRM_SIGNATURE, token)
+    if signature.status is not Status.PENDING or not _is_good(CONFIRM_SIGNATURE, link, signature):
+        return redirect(url_for(".confirm", token=token), code=303)
+    form = IdentityForm(signature)
+    if not form.is_submitted():
+        return render_template("charter/correct.html", form=form, token=token, communes=communes)
+    if not form.validate():
+        return render_template("charter/correct.html", form=form, token=token, communes=communes), 422
+    signatory = form.signatory()
+    allowance = loading.allowance(signatory.email, current_app.config["LETTERS_PER_DAY"], now())
+    try:
+        moved = signing.correct(signature, signatory, allowance=allowance, now=now())
+    except signing.TooManyLetters:
+        form.email.errors = [TOO_MANY_LETTERS]
+        return render_template("charter/correct.html", form=form, token=token, communes=communes), 429
+    db.session.commit()
+    return redirect(url_for(".resent") if moved else url_for(".confirm", token=token), code=303)
+
+
+@bp.get("/ma-signature")
+def own() -> ResponseReturnValue:
+    """Show my commitments, my certificate, what is known of me."""
+    signature = current_signatory()
+    if signature is None:
+        return redirect(url_for(".find"), code=303)
+    return render_template("charter/own.html", signature=signature, saved=session.pop("saved", False))
+
+
+@bp.get("/ma-signature/certificat.pdf")
+def certificate_file() -> ResponseReturnValue:
+    """Serve my certificate."""
+    # The PDF stack costs a second and 80 MB: only a process that makes a PDF pays for it.
+    from app.certificate.pdf import certificate_pdf  # noqa: PLC0415
+
+    snapshot = signatures.snapshot(_certified())
+    return _pdf(certificate_pdf(snapshot), snapshot.filename)
+
+
+@bp.get("/ma-signature/certificat")
+def certificate() -> ResponseReturnValue:
+    """Show my certificate as a page: the same words as the PDF."""
+    return render_template("charter/certificate.html", snapshot=signatures.snapshot(_certified()))
+
+
+def _certified() -> Signature:
+    signature = current_signatory()
+    if signature is None:
+        abort(redirect(url_for(".find"), code=303))
+    if not signature.pledges:
+        abort(redirect(url_for(".own"), code=303))  # which says that nothing is left to certify
+    return signature
+
+
+@bp.post("/ma-signature/fermer")
+def leave() -> ResponseReturnValue:
+    """Close my session on this device."""
+    close_signature()
+    return redirect(url_for(".index"), code=303)
+
+
+@bp.route("/retrouver", methods=["GET", "POST"])
+def find() -> ResponseReturnValue:
+    """Ask for a link to my signature; the answer is the same whether the address is known or not."""
+    form = EmailForm()
+    if not form.is_submitted():
+        return render_template("charter/find.html", form=form)
+    if not form.validate():
+        return render_template("charter/find.html", form=form), 422
+    found = loading.at_address(form.email.data)
+    allowance = loading.allowance(form.email.data, current_app.config["LETTERS_PER_DAY"], now())
+    if found and allowance.letters > 0:
+        signing.ask_access(found, allowance, now())
+    db.session.add(Event("access-asked", now()))  # so that known and unknown both write, and take as long
+    db.session.commit()
+    return redirect(url_for(".found"), code=303)
+
+
+@bp.get("/retrouver/envoye")
+def found() -> ResponseReturnValue:
+    """Say that a letter is on its way, if there was anything to write about."""
+    return render_template("charter/found.html")
+
+
+@bp.route("/acces/<token>", methods=["GET", "POST"])
+def access(token: str) -> ResponseReturnValue:
+    """Open my signature: GET only offers the button, so that a mail scanner does not use the link up."""
+    link, signature = _opened(ACCESS_SIGNATURE, token)
+    if not signature.is_confirmed or not _is_good(ACCESS_SIGNATURE, link, signature):
+        abort(410)
+    form = ConfirmForm()
+    if not form.is_submitted():
+        return render_template("charter/access.html", token=token, signature=signature)
+    signing.use_access(signature, now())
+    db.session.commit()
+    open_signature(signature)
+    return redirect(url_for(".own"), code=303)
+
+
+def _opened(purpose: Purpose, token: str) -> tuple[Link, Signature]:
+    """Return what a link leads to, or abort: it is damaged, or what it was about was erased."""
+    try:
+        link = purpose.read(token)
+    except TokenInvalid:
+        abort(404)
+    return link, loading.by_code(link.code) or abort(404)
+
+
+def _is_good(purpose: Purpose, link: Link, signature: Signature) -> bool:
+    return not link.expired and link.fingerprint == purpose.fingerprint(signature)
+
+
+def _pdf(content: bytes, filename: str) -> ResponseReturnValue:
+    return send_file(BytesIO(content), mimetype="application/pdf", as_attachment=True, download_name=filename)

@@ -1,0 +1,73 @@
+"""Who is at the browser: the draft it began, or the signature it has proved to own.
+
+The session holds codes only. A draft is nobody's until its letter is answered, so whoever began it may change
+it; once confirmed, only a link from the mailbox opens it (``ACCESS_IDLE`` seconds at a time).
+"""
+
+import time
+
+from flask import current_app, session
+
+from app import loading
+from app.clock import now
+from app.models import Signature, Status, new_code
+from app.signing import new_draft
+
+
+def current_signatory() -> Signature | None:
+    """Return the confirmed signature that this browser has opened, if it is still open."""
+    code, seen = session.get("signatory", ("", 0))
+    if not code:
+        return None
+    idle = time.time() - seen
+    signature = loading.by_code(code) if idle <= current_app.config["ACCESS_IDLE"] else None
+    if signature is None or not signature.is_confirmed:
+        del session["signatory"]
+        return None
+    if idle > 60:  # one cookie a minute is enough
+        session["signatory"] = (code, int(time.time()))
+    return signature
+
+
+def current_signature() -> Signature:
+    """Return what the commitments on the page belong to: the opened signature, or this browser's draft.
+
+    A draft that nothing was ticked in yet is a new object, which no database knows.
+    """
+    signatory = current_signatory()
+    if signatory:
+        return signatory
+    code = session.get("draft")
+    if code is None:
+        session.permanent = True
+        code = session["draft"] = new_code()
+    draft = loading.by_code(code)
+    if draft is None:
+        return new_draft(now(), code)
+    if draft.status in (Status.DRAFT, Status.PENDING):
+        return draft
+    forget_draft()  # confirmed since, from the mailbox: this browser proved nothing
+    return current_signature()
+
+
+def current_pending() -> Signature | None:
+    """Return this browser's draft, where it waits for its letter to be answered."""
+    draft = loading.by_code(session.get("draft", ""))
+    return draft if draft and draft.status is Status.PENDING else None
+
+
+def forget_draft() -> None:
+    """Let the next person at this browser begin a draft of their own."""
+    session.pop("draft", None)
+
+
+def open_signature(signature: Signature) -> None:
+    """Let this browser in; what the session held before belongs to somebody less sure."""
+    session.clear()
+    session["signatory"] = (signature.code, int(time.time()))
+    session.permanent = True
+
+
+def close_signature() -> None:
+    """Leave no trace in this browser."""
+    session.clear()

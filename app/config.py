@@ -1,0 +1,150 @@
+"""Configuration: defaults, then ``instance/config.py``, then ``FLASK_*`` variables, then overrides."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from click import ClickException
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+#: Shorter secrets can be guessed; ``secrets.token_hex(32)`` is twice as long.
+SECRET_MIN_LENGTH = 32
+
+DEFAULTS: dict[str, Any] = {
+    "SECRET_KEY": "",
+    "SECRET_KEY_FALLBACKS": [],
+    "SERVER_NAME": "",
+    "PREFERRED_URL_SCHEME": "",
+    "TRUSTED_PROXIES": 0,
+    "SQLALCHEMY_DATABASE_URI": "sqlite:///paraphe.sqlite3",
+    "CHARTER_FILE": str(Path(__file__).parent / "data" / "charter.toml"),
+    # Letters
+    "MAIL_SERVER": "",
+    "MAIL_PORT": 587,
+    "MAIL_USE_TLS": False,
+    "MAIL_USE_SSL": False,
+    "MAIL_USERNAME": None,
+    "MAIL_PASSWORD": None,
+    "MAIL_DEFAULT_SENDER": "",
+    "MAIL_TIMEOUT": 15,  # seconds
+    "LETTERS_PER_DAY": 3,  # unanswered, to one address
+    # Lifetimes, in seconds
+    "CONFIRMATION_MAX_AGE": 7 * 24 * 3600,
+    "ACCESS_MAX_AGE": 3600,
+    "ACCESS_IDLE": 1800,
+    "PERMANENT_SESSION_LIFETIME": 30 * 24 * 3600,
+    # Facts of the legal pages; what is empty is shown as « à compléter »
+    "PUBLISHER": "",
+    "PUBLICATION_DIRECTOR": "",
+    "HOST": "",
+    "PRIVACY_CONTACT": "",
+}
+
+#: Not for the person who runs the site: what the program needs of Flask and its extensions.
+FIXED: dict[str, Any] = {
+    "MAX_CONTENT_LENGTH": 64 * 1024,
+    "MAX_FORM_PARTS": 100,
+    "SEND_FILE_MAX_AGE_DEFAULT": timedelta(days=365),  # static URLs bear the hash of their content
+    "SESSION_COOKIE_HTTPONLY": True,
+    "SESSION_COOKIE_SAMESITE": "Lax",
+    "SESSION_REFRESH_EACH_REQUEST": False,  # so that only pages which use the session set a cookie
+    "WTF_CSRF_TIME_LIMIT": None,
+    "WTF_I18N_ENABLED": False,  # our own Meta.locales speaks French
+    "COMPRESS_MIMETYPES": [
+        "text/html",
+        "text/css",
+        "text/javascript",
+        "image/svg+xml",
+        "text/plain",
+    ],
+}
+
+
+class ConfigError(ClickException):
+    """The application cannot start so; the message says what to do (and ``flask`` prints just that)."""
+
+
+def configure(app: Flask, overrides: Mapping[str, Any]) -> None:
+    """Fill ``app.config`` and check it. Raises: ConfigError."""
+    app.config.from_mapping(DEFAULTS)
+    app.config.from_pyfile("config.py", silent=True)
+    app.config.from_prefixed_env()
+    app.config.from_mapping(overrides)
+    config = app.config
+    for key, default in DEFAULTS.items():
+        if default is not None and type(config[key]) is not type(default):
+            raise ConfigError(
+                f"{key} is {config[key]!r}; it must be a {type(default).__name__}. In an environment "
+                f"variable, values are read as JSON: write a text that looks like a number in quotes."
+            )
+    if app.debug:
+        _prepare_development(app)
+    _require(app)
+
+    https = config["PREFERRED_URL_SCHEME"] == "https"
+    config.from_mapping(
+        FIXED,
+        SESSION_COOKIE_SECURE=https,
+        SESSION_COOKIE_NAME="__Host-paraphe" if https else "paraphe",
+        PERMANENT_SESSION_LIFETIME=timedelta(seconds=config["PERMANENT_SESSION_LIFETIME"]),
+    )
+    own = [config["SERVER_NAME"].partition(":")[0]]
+    config["TRUSTED_HOSTS"] = config["TRUSTED_HOSTS"] or own + ["127.0.0.1", "localhost"] * app.debug
+    if config["TRUSTED_PROXIES"]:
+        depth = config["TRUSTED_PROXIES"]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=depth, x_proto=depth)  # type: ignore[method-assign]  # Flask's own idiom
+
+
+def _prepare_development(app: Flask) -> None:
+    """Fill in what a newcomer need not know about."""
+    config = app.config
+    config["SERVER_NAME"] = config["SERVER_NAME"] or "127.0.0.1:5000"
+    config["PREFERRED_URL_SCHEME"] = config["PREFERRED_URL_SCHEME"] or "http"
+    config["MAIL_DEFAULT_SENDER"] = config["MAIL_DEFAULT_SENDER"] or "charte@localhost"
+    if config["PREFERRED_URL_SCHEME"] == "https":
+        raise ConfigError("Debug mode must not face the public: unset FLASK_DEBUG, or serve over http.")
+
+
+def _require(app: Flask) -> None:
+    """Check what nothing can replace."""
+    config = app.config
+    config["PREFERRED_URL_SCHEME"] = config["PREFERRED_URL_SCHEME"] or "https"
+    if not config["SERVER_NAME"]:
+        raise ConfigError(
+            "SERVER_NAME is missing: set it to the public host name (FLASK_SERVER_NAME=charte.example.fr), "
+            "since links in letters are made of it. To look around, use `make run`."
+        )
+    if not config["MAIL_SERVER"] and not app.debug:
+        raise ConfigError("MAIL_SERVER is missing: set it to your SMTP relay, or no letter can leave.")
+    if not config["MAIL_DEFAULT_SENDER"]:
+        raise ConfigError("MAIL_DEFAULT_SENDER is missing: set it to the address that letters come from.")
+    config["SECRET_KEY"] = config["SECRET_KEY"] or _own_secret(Path(app.instance_path))
+    if len(config["SECRET_KEY"]) < SECRET_MIN_LENGTH:
+        raise ConfigError(
+            f"SECRET_KEY is too short ({len(config['SECRET_KEY'])} characters, at least {SECRET_MIN_LENGTH} "
+            'are needed): make one with `python -c "import secrets; print(secrets.token_hex(32))"`.'
+        )
+
+
+def _own_secret(instance: Path) -> str:
+    """Return the secret kept in ``instance/secret_key``, made the first time.
+
+    The file appears whole or not at all, so that processes starting together agree.
+    """
+    path = instance / "secret_key"
+    if not path.exists():
+        instance.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(32))
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass  # another process was first: its secret is the one
+        finally:
+            fresh.unlink()
+    return path.read_text().strip()

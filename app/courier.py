@@ -1,0 +1,163 @@
+"""The courier: takes letters from the outbox to the SMTP relay, whatever happens on the way.
+
+Several couriers may share one outbox: a letter is claimed by one statement that moves its due time forward.
+A courier that dies lets go of its letter when that time comes, and the next one sends it again under the same
+Message-ID. No transaction is open while the relay is spoken to.
+"""
+
+import logging
+import os
+import smtplib
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import flask_mail
+from flask import Flask, current_app
+from sqlalchemy import select, update
+
+from app.clock import now
+from app.extensions import db, mail
+from app.letters import compose
+from app.models import Letter, LetterState
+
+log = logging.getLogger(__name__)
+
+#: How long a claimed letter is left alone. Longer than any conversation with the relay lasts.
+CLAIM = timedelta(minutes=10)
+#: Waiting time after each failed attempt; the last one repeats, so that a relay down for days delays only.
+RETRIES = [timedelta(minutes=m) for m in (1, 2, 5, 15, 30, 60)]
+#: Seconds between two looks at the outbox.
+PAUSE = 2.0
+
+
+class Refused(Exception):
+    """The relay refused this letter for good (SMTP 5xx, RFC 5321)."""
+
+
+class _Connection(flask_mail.Connection):
+    """Flask-Mail's connection, with a timeout, a verified certificate, and a quiet way out."""
+
+    def configure_host(self) -> smtplib.SMTP:
+        timeout = current_app.config["MAIL_TIMEOUT"]
+        host: smtplib.SMTP
+        if self.mail.use_ssl:
+            context = ssl.create_default_context()
+            host = smtplib.SMTP_SSL(self.mail.server, self.mail.port, timeout=timeout, context=context)
+        else:
+            host = smtplib.SMTP(self.mail.server, self.mail.port, timeout=timeout)
+        if self.mail.use_tls:
+            host.starttls(context=ssl.create_default_context())
+        if self.mail.username and self.mail.password:
+            host.login(self.mail.username, self.mail.password)
+        return host
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            if self.host is not None:
+                self.host.quit()
+        except (OSError, smtplib.SMTPException):
+            pass  # the letter was answered already: leaving badly does not unsend it
+
+
+def deliver_due() -> int:
+    """Try every letter that is due, once; return how many were sent. Needs an application context."""
+    sent = 0
+    for letter in _claimed():
+        try:
+            message = compose(letter)
+            if message is None:
+                letter.state = LetterState.VOID
+            else:
+                _send(message)
+                letter.state, letter.sent_at, letter.trouble = LetterState.SENT, now(), None
+                sent += 1
+        except Refused as error:
+            letter.state, letter.trouble = LetterState.REFUSED, str(error)[:200]
+            log.warning("letter %s refused: %s", letter.id, letter.trouble)
+        except Exception as error:  # noqa: BLE001  # a letter is owed: whatever happened, try again later
+            letter.trouble = f"{type(error).__name__}: {error}"[:200]
+            letter.due_at = now() + RETRIES[min(letter.attempts, len(RETRIES)) - 1]
+            log.warning("letter %s delayed: %s", letter.id, letter.trouble)
+        db.session.commit()
+    return sent
+
+
+def _claimed() -> Iterator[Letter]:
+    """Claim due letters one by one, each in its own short transaction."""
+    while True:
+        moment = now()
+        due = (
+            select(Letter.id)
+            .where(Letter.state == LetterState.WAITING, Letter.due_at <= moment)
+            .order_by(Letter.due_at, Letter.id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        claim = (
+            update(Letter)
+            .where(Letter.id == due, Letter.state == LetterState.WAITING, Letter.due_at <= moment)
+            .values(due_at=moment + CLAIM, attempts=Letter.attempts + 1)
+            .returning(Letter)
+            .execution_options(synchronize_session=False, populate_existing=True)
+        )
+        letter = _first(claim)
+        db.session.commit()
+        if letter is None:
+            return
+        yield letter
+
+
+def _first(claim: object) -> Letter | None:
+    return db.session.scalars(claim).first()  # type: ignore[call-overload,no-any-return]
+
+
+def _send(message: flask_mail.Message) -> None:
+    """Hand a message to the relay. Raises: Refused, OSError, smtplib.SMTPException."""
+    try:
+        with _Connection(mail.state) as connection:  # type: ignore[attr-defined]
+            connection.send(message)
+    except smtplib.SMTPRecipientsRefused as error:
+        _raise_if_final(next(iter(error.recipients.values()))[0], error)
+        raise
+    except smtplib.SMTPResponseException as error:
+        if not isinstance(error, smtplib.SMTPAuthenticationError):  # ours to mend, not the letter's fault
+            _raise_if_final(error.smtp_code, error)
+        raise
+
+
+def _raise_if_final(code: int, error: Exception) -> None:
+    if 500 <= code < 600:
+        raise Refused(str(error)) from error
+
+
+def next_due() -> datetime | None:
+    """Return when the next waiting letter is due, if there is one."""
+    waiting = select(Letter.due_at).where(Letter.state == LetterState.WAITING).order_by(Letter.due_at)
+    return db.session.scalar(waiting.limit(1))
+
+
+def start(app: Flask) -> None:
+    """Run the courier in a thread of this process, and of each process forked from it.
+
+    Where there is no relay (development), the letters wait: ``/dev/courrier`` shows them.
+    """
+    if not app.config["MAIL_SERVER"]:
+        return
+
+    def run() -> None:
+        threading.Thread(target=_keep_delivering, args=(app,), name="courier", daemon=True).start()
+
+    os.register_at_fork(after_in_child=run)
+    run()
+
+
+def _keep_delivering(app: Flask) -> None:
+    pause = threading.Event()
+    while not pause.wait(PAUSE):
+        try:
+            with app.app_context():
+                deliver_due()
+        except Exception:  # the database is away: the outbox is as durable as it is
+            log.exception("the courier could not look at the outbox")

@@ -1,0 +1,110 @@
+"""Errors in French, in the look of the site, with what was typed kept."""
+
+import logging
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import BadRequest, Conflict, HTTPException, SecurityError, ServiceUnavailable
+
+from app.extensions import db
+
+log = logging.getLogger(__name__)
+
+#: Status → (title, what to do).
+TEXTS = {
+    400: ("Demande incompréhensible", "L’adresse ou le formulaire reçu est incomplet."),
+    403: ("Accès refusé", "Cette page n’est pas ouverte à votre session."),
+    404: (
+        "Page introuvable",
+        "L’adresse est peut-être incomplète, ou la page n’existe plus. Si vous veniez d’un courriel, "
+        "ouvrez de nouveau le lien en entier.",
+    ),
+    405: ("Action impossible ici", "Cette adresse ne s’utilise pas ainsi."),
+    409: (
+        "Deux actions se sont croisées",
+        "Une autre demande a modifié ces informations au même moment. Rien n’est perdu : envoyez de nouveau.",
+    ),
+    410: ("Lien périmé", "Ce lien a déjà servi ou n’est plus valable."),
+    413: ("Envoi trop volumineux", "Ce que vous avez envoyé dépasse la taille acceptée."),
+    422: ("Formulaire à corriger", "Une réponse manque ou n’est pas valable."),
+    429: ("Trop de demandes", "Patientez un peu, puis réessayez."),
+    500: ("Une erreur est survenue", "La panne vient de nous. Réessayez dans quelques minutes."),
+    503: (
+        "Service momentanément indisponible",
+        "Nous n’avons pas pu enregistrer ou lire vos informations. Réessayez dans un instant.",
+    ),
+}
+EXPIRED_FORM = (
+    "Page restée ouverte trop longtemps",
+    "Par sécurité, votre navigateur doit confirmer l’envoi. Ce que vous avez saisi est gardé ci-dessous.",
+)
+
+
+def init_app(app: Flask) -> None:
+    """Register one handler per family of errors."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(CSRFError, _expired_form)
+    app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(PoolTimeout, _database_error)
+    # These two speak when nothing can be relied on: they are made now, and only read then.
+    with app.test_request_context(base_url=f"http://{app.config['SERVER_NAME']}"):
+        css = url_for("static", filename="css/site.css")
+        standalone = {
+            status: render_template("errors/standalone.html", css=css, title=TEXTS[status][0], text=text)
+            for status, text in ((500, TEXTS[500][1]), (400, "Ce site ne répond pas à cette adresse."))
+        }
+    app.register_error_handler(500, lambda error: (standalone[500], 500))
+    app.register_error_handler(SecurityError, lambda error: (standalone[400], 400))
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]  # a redirect of the router
+    status = error.code or 500
+    title, text = TEXTS.get(status, (HTTPStatus(status).phrase, ""))
+    # Werkzeug's own descriptions are in English; a view that wrote a French one says so by its type.
+    return _page(error, title, getattr(error, "french", text))
+
+
+def _expired_form(error: CSRFError) -> ResponseReturnValue:
+    return _page(error, *EXPIRED_FORM)
+
+
+def _database_error(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
+    """Locked, full, gone: say so, keep what was typed. Nothing was stored by halves."""
+    log.error("database: %s", getattr(error, "orig", error))  # never the values, which are personal
+    db.session.rollback()
+    if isinstance(error, IntegrityError):
+        return _page(Conflict(), *TEXTS[409])
+    return _page(ServiceUnavailable(retry_after=30), *TEXTS[503])
+
+
+def _page(error: HTTPException, title: str, text: str) -> ResponseReturnValue:
+    status = error.code or 500
+    page = render_template(
+        "errors/error.html", status=status, title=title, text=text, typed=_typed() if status != 413 else []
+    )
+    headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
+    return page, status, headers
+
+
+def _typed() -> list[tuple[str, str]]:
+    """Return the fields that can be sent again, if our own page sent them.
+
+    A foreign page must not make somebody press a button of ours with values of its own.
+    """
+    origin = request.headers.get("Origin")
+    foreign = request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin" or (
+        origin is not None and urlsplit(origin).netloc != request.host
+    )
+    if request.method != "POST" or request.endpoint is None or foreign:
+        return []
+    try:
+        return [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
+    except BadRequest:
+        return []

@@ -1,0 +1,25 @@
+"""How Alembic reaches the database: through the application's own engine."""
+
+from alembic import context
+from flask import current_app
+
+from app.models import UTCDateTime
+
+db = current_app.extensions["migrate"].db
+
+
+def render_item(kind, item, _):
+    """Write our type as the column it makes, so that a migration never depends on the models."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
+
+
+with db.engine.connect() as connection:
+    context.configure(
+        connection=connection,
+        target_metadata=db.metadata,
+        compare_type=True,
+        render_item=render_item,
+        render_as_batch=True,  # SQLite alters a table by copying it
+    )
+    with context.begin_transaction():
+        context.run_migrations()

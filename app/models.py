@@ -1,0 +1,261 @@
+"""The nouns: what the database keeps."""
+
+import enum
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, DateTime, Dialect, Enum, ForeignKey, Index, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, attribute_keyed_dict, mapped_column, relationship
+
+from app import numbers
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware datetime, always UTC. SQLite forgets time zones; this gives them back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive datetimes, which mean nothing here."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return UTC whatever the database kept."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _enum(kind: type[enum.Enum]) -> Enum:
+    """Store an enum as its value, in a plain text column that any database can alter."""
+    return Enum(kind, native_enum=False, length=32, values_callable=lambda e: [member.value for member in e])
+
+
+class Base(DeclarativeBase):
+    """Plain typed SQLAlchemy; constraints are named, so that migrations can drop them."""
+
+    type_annotation_map = {datetime: UTCDateTime}  # noqa: RUF012  # SQLAlchemy's own spelling
+
+
+Base.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Status(enum.Enum):
+    """How far a signature has come."""
+
+    DRAFT = "draft"  # commitments ticked in one browser, nobody named yet
+    PENDING = "pending"  # somebody named, the letter not answered yet
+    CONFIRMED = "confirmed"
+    MERGED = "merged"  # confirmed into an earlier signature of the same person
+    WITHDRAWN = "withdrawn"
+
+
+class Role(enum.Enum):
+    """What the signatory is in the election."""
+
+    HEAD_OF_LIST = "tete-de-liste"
+    LIST_MEMBER = "colistier"
+    ELECTED = "elu"
+
+    @property
+    def label(self) -> str:
+        """The role as it is printed."""
+        labels = {"tete-de-liste": "tête de liste", "colistier": "colistier·ère", "elu": "élu·e"}
+        return labels[self.value]
+
+
+class LetterKind(enum.Enum):
+    """What a letter is for; its templates are in the folder of that name in ``templates/mail``."""
+
+    CONFIRM = "confirm"
+    CONFIRMED = "confirmed"
+    ACCESS = "access"
+
+
+class LetterState(enum.Enum):
+    """Where a letter is."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    REFUSED = "refused"  # by the relay, for good (SMTP 5xx)
+    VOID = "void"  # what it was about is gone
+
+
+class ConsentPurpose(enum.Enum):
+    """What somebody agreed to."""
+
+    PUBLICATION = "publication"
+    CONTACT = "contact"
+
+
+def new_code() -> str:
+    """Make a name for a signature that is safe to show and cannot be guessed (80 bits)."""
+    return secrets.token_hex(10)
+
+
+class Signature(Base):
+    """One person signing the charter. Before they say who they are, a draft."""
+
+    __tablename__ = "signature"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(20), unique=True)
+    status: Mapped[Status] = mapped_column(_enum(Status), default=Status.DRAFT)
+    edition: Mapped[str | None] = mapped_column(String(64))
+    given_name: Mapped[str | None] = mapped_column(String(60))
+    family_name: Mapped[str | None] = mapped_column(String(60))
+    #: The name folded (no case, accent or hyphen): what makes two signatures one person's.
+    name_key: Mapped[str | None] = mapped_column(String(130))
+    role: Mapped[Role | None] = mapped_column(_enum(Role))
+    commune: Mapped[str | None] = mapped_column(String(5))  # INSEE code
+    list_name: Mapped[str | None] = mapped_column(String(80))
+    email: Mapped[str | None] = mapped_column(String(254), index=True)
+    created_at: Mapped[datetime]
+    #: The last change made by its owner; idle drafts are purged by it.
+    touched_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    #: Access links used so far. Each use makes the links sent before it worthless.
+    access_count: Mapped[int] = mapped_column(default=0)
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("signature.id"))
+
+    pledges: Mapped[dict[int, "Pledge"]] = relationship(
+        collection_class=attribute_keyed_dict("number"),
+        cascade="all, delete-orphan",
+        back_populates="signature",
+        lazy="selectin",
+        order_by="Pledge.number",
+    )
+    consents: Mapped[list["Consent"]] = relationship(cascade="all, delete-orphan")
+    letters: Mapped[list["Letter"]] = relationship(
+        cascade="all, delete-orphan", back_populates="signature", order_by="Letter.id"
+    )
+    events: Mapped[list["Event"]] = relationship(cascade="all, delete-orphan", order_by="Event.id")
+    certificate: Mapped["Certificate | None"] = relationship(
+        cascade="all, delete-orphan", back_populates="signature"
+    )
+    merged_into: Mapped["Signature | None"] = relationship(remote_side=[id])
+
+    __table_args__ = (
+        CheckConstraint(
+            "status = 'draft' OR (email IS NOT NULL AND name_key IS NOT NULL AND commune IS NOT NULL)",
+            name="named_once_signed",
+        ),
+        CheckConstraint("status != 'confirmed' OR confirmed_at IS NOT NULL", name="confirmed_is_dated"),
+        # One person, one signature: whatever the tabs, devices and double clicks.
+        Index(
+            "uq_signature_confirmed_person",
+            "email",
+            "name_key",
+            "commune",
+            unique=True,
+            sqlite_where=status == Status.CONFIRMED,
+            postgresql_where=status == Status.CONFIRMED,
+        ),
+        # The register reads it newest first, a page at a time.
+        Index("ix_signature_register", "status", "confirmed_at", "id"),
+        Index("ix_signature_commune", "commune", "status", "confirmed_at", "id"),
+    )
+
+    @property
+    def full_name(self) -> str:
+        """Given name, then family name."""
+        return f"{self.given_name} {self.family_name}"
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the person has confirmed it, and has not withdrawn it since."""
+        return self.status is Status.CONFIRMED
+
+
+class Pledge(Base):
+    """One commitment, taken in one signature. No row: not taken."""
+
+    __tablename__ = "pledge"
+
+    signature_id: Mapped[int] = mapped_column(
+        ForeignKey("signature.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    taken_at: Mapped[datetime]
+    signature: Mapped[Signature] = relationship(back_populates="pledges")
+
+
+class Consent(Base):
+    """One thing agreed to, with the words that were on the screen: the proof that RGPD art. 7 asks."""
+
+    __tablename__ = "consent"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    signature_id: Mapped[int] = mapped_column(ForeignKey("signature.id", ondelete="CASCADE"), index=True)
+    purpose: Mapped[ConsentPurpose] = mapped_column(_enum(ConsentPurpose))
+    wording: Mapped[str]
+    edition: Mapped[str] = mapped_column(String(64))
+    given_at: Mapped[datetime]
+
+
+class Certificate(Base):
+    """The number under which anyone can check a confirmed signature."""
+
+    __tablename__ = "certificate"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(numbers.LENGTH), unique=True)
+    signature_id: Mapped[int] = mapped_column(ForeignKey("signature.id", ondelete="CASCADE"), unique=True)
+    issued_at: Mapped[datetime]
+    signature: Mapped[Signature] = relationship(back_populates="certificate")
+
+
+class Letter(Base):
+    """An e-mail owed. Its text is made when it is sent: no link and no personal text lies here."""
+
+    __tablename__ = "letter"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[LetterKind] = mapped_column(_enum(LetterKind))
+    state: Mapped[LetterState] = mapped_column(_enum(LetterState), default=LetterState.WAITING)
+    signature_id: Mapped[int] = mapped_column(ForeignKey("signature.id", ondelete="CASCADE"), index=True)
+    address: Mapped[str] = mapped_column(String(254))
+    #: The left part of the Message-ID, kept through retries so that a second copy is recognised.
+    message_key: Mapped[str] = mapped_column(String(32), unique=True)
+    created_at: Mapped[datetime]
+    #: Not to be tried before. Claiming a letter moves it forward, so a courier that dies lets go of it.
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    sent_at: Mapped[datetime | None]
+    #: The last answer of the relay.
+    trouble: Mapped[str | None] = mapped_column(String(200))
+    signature: Mapped[Signature] = relationship(back_populates="letters")
+
+    __table_args__ = (
+        Index("ix_letter_due", "state", "due_at"),
+        Index("ix_letter_address", "address", "created_at"),
+    )
+
+
+class Event(Base):
+    """One line of the journal: append only."""
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    what: Mapped[str] = mapped_column(String(40))
+    signature_id: Mapped[int | None] = mapped_column(
+        ForeignKey("signature.id", ondelete="CASCADE"), index=True
+    )
+    number: Mapped[int | None]  # of the commitment, where the event is about one
+
+    def __init__(self, what: str, at: datetime, **facts: Any) -> None:
+        super().__init__(what=what, at=at, **facts)
