@@ -5,4 +5,8 @@ from datetime import UTC, datetime
 
 def now() -> datetime:
     """Return the time in UTC, to the second: nothing here is faster than a person."""
-    return datetime.now(UTC).replace(microsecond=0)
+    return _time().replace(microsecond=0)
+
+
+def _time() -> datetime:
+    return datetime.now(UTC)

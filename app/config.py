@@ -48,7 +48,6 @@ DEFAULTS: dict[str, Any] = {
 FIXED: dict[str, Any] = {
     "MAX_CONTENT_LENGTH": 64 * 1024,
     "MAX_FORM_PARTS": 100,
-    "SEND_FILE_MAX_AGE_DEFAULT": timedelta(days=365),  # static URLs bear the hash of their content
     "SESSION_COOKIE_HTTPONLY": True,
     "SESSION_COOKIE_SAMESITE": "Lax",
     "SESSION_REFRESH_EACH_REQUEST": False,  # so that only pages which use the session set a cookie
@@ -88,6 +87,8 @@ def configure(app: Flask, overrides: Mapping[str, Any]) -> None:
     https = config["PREFERRED_URL_SCHEME"] == "https"
     config.from_mapping(
         FIXED,
+        # Static URLs bear the hash of their content; while it is being edited, nothing is kept.
+        SEND_FILE_MAX_AGE_DEFAULT=None if app.debug else timedelta(days=365),
         SESSION_COOKIE_SECURE=https,
         SESSION_COOKIE_NAME="__Host-paraphe" if https else "paraphe",
         PERMANENT_SESSION_LIFETIME=timedelta(seconds=config["PERMANENT_SESSION_LIFETIME"]),

@@ -18,7 +18,7 @@ from flask import Flask, current_app
 from sqlalchemy import select, update
 
 from app.clock import now
-from app.extensions import db, mail
+from app.extensions import db
 from app.letters import compose
 from app.models import Letter, LetterState
 
@@ -47,10 +47,14 @@ class _Connection(flask_mail.Connection):
             host = smtplib.SMTP_SSL(self.mail.server, self.mail.port, timeout=timeout, context=context)
         else:
             host = smtplib.SMTP(self.mail.server, self.mail.port, timeout=timeout)
-        if self.mail.use_tls:
-            host.starttls(context=ssl.create_default_context())
-        if self.mail.username and self.mail.password:
-            host.login(self.mail.username, self.mail.password)
+        try:
+            if self.mail.use_tls:
+                host.starttls(context=ssl.create_default_context())
+            if self.mail.username and self.mail.password:
+                host.login(self.mail.username, self.mail.password)
+        except BaseException:
+            host.close()
+            raise
         return host
 
     def __exit__(self, *_: object) -> None:
@@ -102,21 +106,17 @@ def _claimed() -> Iterator[Letter]:
             .returning(Letter)
             .execution_options(synchronize_session=False, populate_existing=True)
         )
-        letter = _first(claim)
+        letter = db.session.scalars(claim).first()
         db.session.commit()
         if letter is None:
             return
         yield letter
 
 
-def _first(claim: object) -> Letter | None:
-    return db.session.scalars(claim).first()  # type: ignore[call-overload,no-any-return]
-
-
 def _send(message: flask_mail.Message) -> None:
     """Hand a message to the relay. Raises: Refused, OSError, smtplib.SMTPException."""
     try:
-        with _Connection(mail.state) as connection:  # type: ignore[attr-defined]
+        with _Connection(current_app.extensions["mail"]) as connection:
             connection.send(message)
     except smtplib.SMTPRecipientsRefused as error:
         _raise_if_final(next(iter(error.recipients.values()))[0], error)

@@ -4,7 +4,7 @@ import logging
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, render_template, request, url_for
+from flask import Flask, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -64,7 +64,7 @@ def init_app(app: Flask) -> None:
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
-        return error.response  # type: ignore[return-value]  # a redirect of the router
+        return error.response  # a redirect
     status = error.code or 500
     title, text = TEXTS.get(status, (HTTPStatus(status).phrase, ""))
     # Werkzeug's own descriptions are in English; a view that wrote a French one says so by its type.

@@ -41,8 +41,11 @@ def _add_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if current_app.config["PREFERRED_URL_SCHEME"] == "https":
         response.headers["Strict-Transport-Security"] = HSTS
-    if request.endpoint == "static" and response.status_code in (200, 206, 304):
-        response.cache_control.immutable = not current_app.debug or None
+    if request.endpoint == "static" and response.status_code in (200, 206, 304) and not current_app.debug:
+        response.cache_control.immutable = True
+        # Small files: read whole, so that they can be compressed for every browser.
+        response.direct_passthrough = False
+        response.get_data()
     elif request.blueprint == "charter" or response.status_code >= 400:
         # What somebody ticked or typed: the back button must ask again, and no cache keep it.
         response.headers["Cache-Control"] = "private, no-store"

@@ -27,9 +27,7 @@ def page(commune: str | None = None, after: str | None = None) -> Page:
     total = db.session.scalar(select(func.count()).select_from(public.subquery())) or 0
     start = find(after) if after else None
     if start:
-        public = public.where(
-            tuple_(Signature.confirmed_at, Signature.id) < (start.confirmed_at, start.id)  # type: ignore[arg-type]
-        )
+        public = public.where(tuple_(Signature.confirmed_at, Signature.id) < (start.confirmed_at, start.id))
     newest = public.order_by(Signature.confirmed_at.desc(), Signature.id.desc()).limit(PAGE_SIZE + 1)
     found = db.session.scalars(newest).all()
     more = len(found) > PAGE_SIZE
@@ -41,7 +39,7 @@ def find(code: str) -> Signature | None:
     return db.session.scalar(_public().where(Signature.code == code))
 
 
-def _public(commune: str | None = None) -> Select[tuple[Signature]]:
+def _public(commune: str | None = None) -> Select[Signature]:
     """Select what is public: confirmed, not withdrawn, and holding at least one commitment."""
     public = select(Signature).where(Signature.status == Status.CONFIRMED, Signature.pledges.any())
     return public.where(Signature.commune == commune) if commune else public

@@ -68,7 +68,7 @@ class Allowance:
     letters: int
 
     def spend(self) -> None:
-        """Raises: TooManyLetters."""
+        """Count one more letter. Raises: TooManyLetters."""
         if self.letters <= 0:
             raise TooManyLetters
 

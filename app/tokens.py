@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from flask import current_app
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 
 from app.clock import now
 from app.models import Signature
@@ -12,6 +12,13 @@ from app.models import Signature
 
 class TokenInvalid(Exception):
     """The link is damaged, or was never ours."""
+
+
+class _Signer(TimestampSigner):
+    """itsdangerous, on our clock."""
+
+    def get_timestamp(self) -> int:
+        return int(now().timestamp())
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,8 @@ class Purpose:
     def _serializer(self) -> URLSafeTimedSerializer:
         config = current_app.config
         keys = [*config["SECRET_KEY_FALLBACKS"], config["SECRET_KEY"]]  # the last one signs
-        return URLSafeTimedSerializer(keys, salt=self.salt, signer_kwargs={"digest_method": hashlib.sha256})
+        options = {"digest_method": hashlib.sha256}
+        return URLSafeTimedSerializer(keys, salt=self.salt, signer=_Signer, signer_kwargs=options)
 
 
 CONFIRM_SIGNATURE = Purpose("confirm-signature", "CONFIRMATION_MAX_AGE")

@@ -4,7 +4,7 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, HiddenField, RadioField, StringField
+from wtforms import BooleanField, Field, HiddenField, RadioField, SelectChoice, StringField
 from wtforms.validators import AnyOf, InputRequired, ValidationError
 
 from app.certificate.coverage import missing_characters
@@ -31,7 +31,7 @@ class Printable:
         self.field_flags = {"maxlength": most}
 
     def __call__(self, form: FlaskForm, field: Field) -> None:
-        """Raises: ValidationError."""
+        """Refuse what does not fit or cannot be printed. Raises: ValidationError."""
         if len(field.data) > self.most:
             raise ValidationError(f"Ce texte est trop long : {self.most} caractères au plus.")
         missing = missing_characters(field.data)
@@ -85,6 +85,11 @@ class EmailForm(FrenchForm):
             ) from error
         field.data = valid.normalized.lower()
 
+    @property
+    def address(self) -> str:
+        """The valid address; read it once the form is valid."""
+        return str(self.email.data)
+
 
 class IdentityForm(EmailForm):
     """Who signs, and where."""
@@ -103,7 +108,7 @@ class IdentityForm(EmailForm):
     )
     role = RadioField(
         "Vous êtes",
-        choices=[(role.value, role.label) for role in Role],
+        choices=[SelectChoice(role.value, role.label) for role in Role],
         validators=[InputRequired("Choisissez votre rôle.")],
         validate_choice=False,
     )
@@ -173,12 +178,12 @@ class IdentityForm(EmailForm):
         """Return the person; call it once the form is valid."""
         assert self._commune is not None
         return Signatory(
-            given_name=self.given_name.data,
-            family_name=self.family_name.data,
+            given_name=str(self.given_name.data),
+            family_name=str(self.family_name.data),
             role=Role(self.role.data),
             commune=self._commune.insee,
             list_name=self.list_name.data or None,
-            email=self.email.data,
+            email=self.address,
         )
 
 

@@ -131,9 +131,9 @@ def sent() -> ResponseReturnValue:
         return render_template("charter/sent.html", form=form, signature=signature)
     if not form.validate():
         return render_template("charter/sent.html", form=form, signature=signature), 422
-    allowance = loading.allowance(form.email.data, current_app.config["LETTERS_PER_DAY"], now())
+    allowance = loading.allowance(form.address, current_app.config["LETTERS_PER_DAY"], now())
     try:
-        signing.write_again(signature, form.email.data, allowance, now())
+        signing.write_again(signature, form.address, allowance, now())
     except signing.TooManyLetters:
         form.email.errors = [TOO_MANY_LETTERS]
         return render_template("charter/sent.html", form=form, signature=signature), 429
@@ -158,7 +158,7 @@ def confirm(token: str) -> ResponseReturnValue:
         return _confirm_page(form, signature, token, status=422)
     try:
         stands = signing.confirm(
-            signature, loading.standing(signature), shown=form.shown.data, charter=charter, now=now()
+            signature, loading.standing(signature), shown=str(form.shown.data), charter=charter, now=now()
         )
     except signing.SigningError:  # what is shown next is what stands now, to be read again
         return _confirm_page(ConfirmForm(formdata=None), signature, token, status=409)
@@ -280,8 +280,8 @@ def find() -> ResponseReturnValue:
         return render_template("charter/find.html", form=form)
     if not form.validate():
         return render_template("charter/find.html", form=form), 422
-    found = loading.at_address(form.email.data)
-    allowance = loading.allowance(form.email.data, current_app.config["LETTERS_PER_DAY"], now())
+    found = loading.at_address(form.address)
+    allowance = loading.allowance(form.address, current_app.config["LETTERS_PER_DAY"], now())
     if found and allowance.letters > 0:
         signing.ask_access(found, allowance, now())
     db.session.add(Event("access-asked", now()))  # so that known and unknown both write, and take as long

@@ -4,8 +4,6 @@ The session holds codes only. A draft is nobody's until its letter is answered, 
 it; once confirmed, only a link from the mailbox opens it (``ACCESS_IDLE`` seconds at a time).
 """
 
-import time
-
 from flask import current_app, session
 
 from app import loading
@@ -19,13 +17,13 @@ def current_signatory() -> Signature | None:
     code, seen = session.get("signatory", ("", 0))
     if not code:
         return None
-    idle = time.time() - seen
+    idle = now().timestamp() - seen
     signature = loading.by_code(code) if idle <= current_app.config["ACCESS_IDLE"] else None
     if signature is None or not signature.is_confirmed:
         del session["signatory"]
         return None
     if idle > 60:  # one cookie a minute is enough
-        session["signatory"] = (code, int(time.time()))
+        session["signatory"] = (code, int(now().timestamp()))
     return signature
 
 
@@ -64,7 +62,7 @@ def forget_draft() -> None:
 def open_signature(signature: Signature) -> None:
     """Let this browser in; what the session held before belongs to somebody less sure."""
     session.clear()
-    session["signatory"] = (signature.code, int(time.time()))
+    session["signatory"] = (signature.code, int(now().timestamp()))
     session.permanent = True
 
 

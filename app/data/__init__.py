@@ -1,0 +1,1 @@
+"""The charter and the communes: content, read once at start."""

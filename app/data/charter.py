@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from click import ClickException
 
@@ -182,7 +182,7 @@ class _Reader:
             self.fail(where, key, "must not begin or end with a space")
         return value
 
-    def fail(self, where: str, key: str, problem: str) -> Any:
+    def fail(self, where: str, key: str, problem: str) -> NoReturn:
         field = f"{where}.{key}" if where else key
         raise CharterError(f"{self.path}, line {self.line(where, key)}: {field} {problem}.")
 

@@ -2,7 +2,7 @@
 
 import csv
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class Communes:
                 if commune not in found:
                     found.append(commune)
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Commune]:
         return iter(self._by_insee.values())
 
     def __len__(self) -> int:

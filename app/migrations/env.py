@@ -1,5 +1,7 @@
 """How Alembic reaches the database: through the application's own engine."""
 
+from typing import Literal
+
 from alembic import context
 from flask import current_app
 
@@ -8,7 +10,7 @@ from app.models import UTCDateTime
 db = current_app.extensions["migrate"].db
 
 
-def render_item(kind, item, _):
+def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
     """Write our type as the column it makes, so that a migration never depends on the models."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
 

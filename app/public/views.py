@@ -19,7 +19,7 @@ def signatories() -> ResponseReturnValue:
     if typed and commune is None:
         # Several to choose from, or none: nothing is listed that was not asked for.
         choices = found or communes.closest(typed)
-        page = render_template(
+        question = render_template(
             "public/signatories.html",
             typed=typed,
             commune=None,
@@ -27,7 +27,7 @@ def signatories() -> ResponseReturnValue:
             page=None,
             communes=communes,
         )
-        return page, 200 if found else 404
+        return question, 200 if found else 404
     page = register.page(commune.insee if commune else None, request.args.get("apres"))
     return render_template(
         "public/signatories.html", typed=typed, commune=commune, choices=[], page=page, communes=communes

@@ -1,0 +1,272 @@
+"""Every page in every state that a visitor may meet, each on a fresh device."""
+
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import Person, case, come_back, confirm, fill, sign, submit, tick
+from tests.conftest import Site
+
+Open = Callable[..., AbstractContextManager[Page]]
+
+
+@dataclass
+class Cast:
+    """Who has signed before, and what they left behind."""
+
+    site: Site
+    confirmed_link: str
+    pending_link: str
+    used_access_link: str
+    code: str
+    number: str
+    #: The cookies of somebody who signed, and of somebody who then gave everything back.
+    signatory: Any
+    withdrawn: Any
+    withdrawn_number: str
+
+
+def bring_in(open_page: Open, site: Site) -> Cast:
+    """Let three people sign: one stays, one gives everything back, one has not confirmed yet."""
+    jeanne = Person("Jeanne", "Lacoste", "jeanne@example.org")
+    paul = Person("Paul", "Roux", "paul@example.org", "Bergerac", "élu·e", "")
+    with open_page("/") as page:
+        confirmed_link = sign(page, site, jeanne, 1, 2, 10)
+        confirm(page, confirmed_link)
+        signatory = page.context.storage_state()
+        number = _number(page)
+        code = (page.get_by_role("link", name="Voir ma page publique").get_attribute("href") or "").split(
+            "/"
+        )[-1]
+    with open_page("/") as page:
+        confirm(page, sign(page, site, paul, 4))
+        withdrawn_number = _number(page)
+        tick(page, 4, taken=False)
+        withdrawn = page.context.storage_state()
+    site.mailbox.wait(4)  # nothing is on its way any more that could be taken for the next letter
+    with open_page("/") as page:
+        used_access_link = come_back(page, site, jeanne)
+        page.goto(used_access_link)
+        page.get_by_role("button", name="Ouvrir ma signature").click()
+        expect(page).to_have_url(re.compile("/ma-signature$"))
+    with open_page("/") as page:
+        pending_link = sign(page, site, Person("Luc", "Faure", "luc@example.org"), 3, 4)
+    return Cast(
+        site,
+        confirmed_link,
+        pending_link,
+        used_access_link,
+        code,
+        number,
+        signatory,
+        withdrawn,
+        withdrawn_number,
+    )
+
+
+def _number(page: Page) -> str:
+    found = re.search(r"Numéro (\S+)\.", page.locator("#certificat").inner_text())
+    assert found
+    return found[1]
+
+
+def at(path: str) -> Callable[[Page, Cast], None]:
+    """Make the state of a page that its address alone brings; ``{name}`` is what the cast knows."""
+
+    def bring(page: Page, cast: Cast) -> None:
+        page.goto(path.format_map(vars(cast)))
+
+    return bring
+
+
+def ticked(page: Page, cast: Cast) -> None:
+    tick(page, 1, 5, 10)
+    expect(page.locator("#progression")).to_contain_text("Enregistré")
+
+
+def not_saved(page: Page, cast: Cast) -> None:
+    tick(page, 1)
+    page.route("**/engagements/*", lambda route: route.fulfill(status=503, body=""))
+    case(page, 2).click()
+    expect(page.locator(".echec")).to_be_visible()
+
+
+def unsigned(page: Page, cast: Cast) -> None:
+    page.goto("/signer")
+    submit(page)
+    expect(page.locator("#erreurs")).to_be_visible()
+
+
+def ambiguous_commune(page: Page, cast: Cast) -> None:
+    tick(page, 1)
+    page.goto("/signer")
+    fill(page, Person("Marie", "Roche", "marie@example.org", "24590"))
+    submit(page)
+    expect(page.get_by_role("group", name="Votre commune est")).to_be_visible()
+
+
+def expired_form(page: Page, cast: Cast) -> None:
+    tick(page, 1)
+    page.goto("/signer")
+    fill(page, Person("Marie", "Roche", "marie@example.org"))
+    page.context.clear_cookies()
+    submit(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Page restée ouverte trop longtemps")
+    page.locator("summary").click()
+
+
+def sent(page: Page, cast: Cast, address: str = "sent@example.org") -> str:
+    return sign(page, cast.site, Person("Marie", "Roche", address), 1, 2)
+
+
+def signed_but_unconfirmed(page: Page, cast: Cast) -> None:
+    sent(page, cast, "form@example.org")
+    page.goto("/signer")
+
+
+def sent_again(page: Page, cast: Cast) -> None:
+    sent(page, cast, "again@example.org")
+    _send_again(page, "again@example.org")
+    expect(page.get_by_role("status")).to_be_visible()
+
+
+def sent_to_nobody(page: Page, cast: Cast) -> None:
+    sent(page, cast, "error@example.org")
+    _send_again(page, "error@")
+    expect(page.locator("#erreurs")).to_be_visible()
+
+
+def sent_too_often(page: Page, cast: Cast) -> None:
+    sent(page, cast, "often@example.org")
+    for _ in range(2):
+        _send_again(page, "often@example.org")
+        expect(page.get_by_role("status")).to_be_visible()
+    with page.expect_response(lambda answer: answer.status == 429):
+        _send_again(page, "often@example.org")
+    expect(page.locator("#erreurs")).to_be_visible()
+
+
+def _send_again(page: Page, address: str) -> None:
+    page.get_by_label("Adresse électronique").fill(address)
+    page.get_by_role("button", name="Renvoyer le courriel").click()
+
+
+def unagreed(page: Page, cast: Cast) -> None:
+    page.goto(cast.pending_link)
+    page.get_by_role("button", name="Confirmer ma signature").click()
+    expect(page.locator("#erreurs")).to_be_visible()
+
+
+def changed_meanwhile(page: Page, cast: Cast) -> None:
+    link = sent(page, cast, "changed@example.org")
+    page.goto(link)
+    other_tab = page.context.new_page()
+    other_tab.goto("/")
+    tick(other_tab, 3)
+    page.get_by_role("checkbox").check()
+    with page.expect_response(lambda answer: answer.status == 409):
+        page.get_by_role("button", name="Confirmer ma signature").click()
+    expect(page.locator("#erreurs")).to_be_visible()
+
+
+def replaced_link(page: Page, cast: Cast) -> None:
+    link = sent(page, cast, "before@example.org")
+    page.goto(f"{link}/corriger")
+    page.get_by_label("Adresse électronique").fill("after@example.org")
+    page.get_by_role("button", name="Enregistrer et relire").click()
+    expect(page).to_have_url(re.compile("/confirmer/renvoye$"))
+    page.goto(link)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Lien périmé")
+
+
+def uncorrected(page: Page, cast: Cast) -> None:
+    page.goto(f"{cast.pending_link}/corriger")
+    page.get_by_label("Prénom").fill("")
+    page.get_by_role("button", name="Enregistrer et relire").click()
+    expect(page.locator("#erreurs")).to_be_visible()
+
+
+def not_found(page: Page, cast: Cast) -> None:
+    page.goto("/retrouver")
+    page.get_by_role("button", name="Recevoir mon lien").click()
+    expect(page.locator("#erreurs")).to_be_visible()
+
+
+def way_back(page: Page, cast: Cast) -> None:
+    page.goto(come_back(page, cast.site, Person("Jeanne", "Lacoste", "jeanne@example.org")))
+
+
+def just_confirmed(page: Page, cast: Cast) -> None:
+    confirm(page, sent(page, cast, "confirmed@example.org"))
+    cast.site.mailbox.wait(len(cast.site.mailbox.letters) + 1)
+
+
+def standing_alone(page: Page, cast: Cast) -> None:
+    """Show the page that is served when nothing can be relied on, got here by asking for another host."""
+    request = urllib.request.Request(cast.site.url, headers={"Host": "elsewhere.example"})
+    try:
+        urllib.request.urlopen(request, timeout=10).close()
+    except urllib.error.HTTPError as error:
+        body = error.read().decode()
+    page.route("**/panne", lambda route: route.fulfill(status=500, body=body, content_type="text/html"))
+    page.goto("/panne")
+
+
+#: Seen before anybody has signed.
+FIRST: dict[str, str] = {
+    "charter": "/",
+    "register, empty": "/signataires",
+    "sign, nothing ticked": "/signer",
+    "find": "/retrouver",
+    "found": "/retrouver/envoye",
+    "resent": "/confirmer/renvoye",
+    "privacy": "/donnees-personnelles",
+    "accessibility": "/accessibilite",
+    "legal": "/mentions-legales",
+    "404": "/nulle-part",
+}
+THEN: dict[str, Callable[[Page, Cast], Any]] = {
+    "charter, ticked": ticked,
+    "charter, not saved": not_saved,
+    "sign, errors": unsigned,
+    "sign, ambiguous commune": ambiguous_commune,
+    "sign, expired form": expired_form,
+    "sign, again": signed_but_unconfirmed,
+    "sent": sent,
+    "sent, again": sent_again,
+    "sent, errors": sent_to_nobody,
+    "sent, too often": sent_too_often,
+    "confirm": at("{pending_link}"),
+    "confirm, errors": unagreed,
+    "confirm, changed meanwhile": changed_meanwhile,
+    "confirm, already": at("{confirmed_link}"),
+    "confirm, replaced link": replaced_link,
+    "correct": at("{pending_link}/corriger"),
+    "correct, errors": uncorrected,
+    "find, errors": not_found,
+    "access": way_back,
+    "access, used link": at("{used_access_link}"),
+    "own, just confirmed": just_confirmed,
+    "own": at("/ma-signature"),
+    "own, nothing left": at("/ma-signature"),
+    "certificate": at("/ma-signature/certificat"),
+    "register": at("/signataires"),
+    "register, one commune": at("/signataires?commune=sarlat"),
+    "register, nobody there": at("/signataires?commune=ribérac"),
+    "register, ambiguous commune": at("/signataires?commune=24590"),
+    "register, unknown commune": at("/signataires?commune=zzzz"),
+    "signatory": at("/signataires/{code}"),
+    "verify": at("/verifier/{number}"),
+    "verify, withdrawn": at("/verifier/{withdrawn_number}"),
+    "verify, miswritten": at("/verifier/AAAA-BBBB-CCCC"),
+    "500": standing_alone,
+}
+#: Whose cookies the device has, in the states that need some.
+HOLDERS = {"own": "signatory", "certificate": "signatory", "own, nothing left": "withdrawn"}
+STATES = [*FIRST, *THEN]

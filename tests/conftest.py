@@ -1,0 +1,179 @@
+"""What the tests share: an application, a mini-browser, a real SMTP server, a real web server."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app import clock, courier, create_app
+from app.extensions import db
+from tests.mailbox import Mailbox, free_port
+from tests.visitor import Visitor
+
+ROOT = Path(__file__).parents[1]
+SECRET = "a-secret-for-tests-that-is-long-enough"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+NEEDS = {"browser": CHROMIUM, "poppler": shutil.which("pdftotext")}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, and say so, what this machine cannot run; in CI nothing may be left out."""
+    for marker, tool in NEEDS.items():
+        left_out = [item for item in items if item.get_closest_marker(marker)] if not tool else []
+        if left_out and os.environ.get("CI"):
+            raise pytest.UsageError(f"{len(left_out)} tests need what is not installed here: {marker}")
+        for item in left_out:
+            item.add_marker(pytest.mark.skip(reason=f"left out: needs {marker}, which is not installed"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was left out, so that a green run is not taken for a whole one."""
+    left_out = [report.nodeid for report in terminalreporter.stats.get("skipped", [])]
+    if left_out:
+        terminalreporter.section("left out on this machine")
+        for nodeid in left_out:
+            terminalreporter.line(nodeid)
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """A real SMTP server that keeps what it receives."""
+    box = Mailbox()
+    box.start()
+    yield box
+    box.stop()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, mailbox: Mailbox) -> dict[str, object]:
+    """The configuration of the application under test; a test may change it before asking for ``app``.
+
+    Not ``TESTING``: errors are answered as visitors get them, and Flask-Mail really sends.
+    """
+    return {
+        "SECRET_KEY": SECRET,
+        "SERVER_NAME": "localhost",
+        "PREFERRED_URL_SCHEME": "http",
+        "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/paraphe.sqlite3",
+        "MAIL_SERVER": "127.0.0.1",
+        "MAIL_PORT": mailbox.port,
+        "MAIL_TIMEOUT": 2,
+        "MAIL_DEFAULT_SENDER": "charte@example.org",
+    }
+
+
+@pytest.fixture
+def app(settings: dict[str, object]) -> Iterator[Flask]:
+    """An application on a fresh database. No context is left open: requests must not share one."""
+    app = create_app(settings)
+    with app.app_context():
+        db.create_all()
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def candidate(app: Flask) -> Visitor:
+    """A candidate's browser."""
+    return Visitor(app)
+
+
+@pytest.fixture
+def citizen(app: Flask) -> Visitor:
+    """Another browser, that never signed anything."""
+    return Visitor(app)
+
+
+@pytest.fixture
+def deliver(app: Flask):
+    """Run the courier once, as cron does."""
+
+    def run() -> int:
+        with app.app_context():
+            return courier.deliver_due()
+
+    return run
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch):
+    """Move the clock forward."""
+    offset = timedelta()
+
+    def move(**span: float) -> None:
+        nonlocal offset
+        offset += timedelta(**span)
+        monkeypatch.setattr(clock, "_time", lambda: datetime.now(UTC) + offset)
+
+    return move
+
+
+@dataclass
+class Site:
+    """A running site: gunicorn, SQLite, a courier, and the SMTP server that it writes to."""
+
+    url: str
+    mailbox: Mailbox
+    database: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The site as the README says to run it for real, on a database made by its migrations."""
+    folder = tmp_path_factory.mktemp("site")
+    port, box = free_port(), Mailbox()
+    box.start()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("FLASK_")},
+        "FLASK_SECRET_KEY": SECRET,
+        "FLASK_SERVER_NAME": f"127.0.0.1:{port}",
+        "FLASK_PREFERRED_URL_SCHEME": "http",
+        "FLASK_SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder}/paraphe.sqlite3",
+        "FLASK_MAIL_SERVER": "127.0.0.1",
+        "FLASK_MAIL_PORT": str(box.port),
+        "FLASK_MAIL_DEFAULT_SENDER": "charte@example.org",
+    }
+    python = [sys.executable, "-m"]
+    subprocess.run([*python, "flask", "--app", "app", "db", "upgrade"], cwd=ROOT, env=environment, check=True)
+    gunicorn = [*python, "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
+    log = folder / "gunicorn.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*gunicorn, "--no-control-socket", "wsgi:app"],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url, process, log)
+        yield Site(url, box, folder / "paraphe.sqlite3", process, log)
+    finally:
+        process.terminate()
+        process.wait(20)
+        box.stop()
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(200):
+        assert process.poll() is None, log.read_text()
+        try:
+            urllib.request.urlopen(f"{url}/mentions-legales", timeout=5).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"the site did not start: {log.read_text()}")

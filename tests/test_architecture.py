@@ -1,0 +1,71 @@
+"""The layers of the house: imports go down only."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+APP = Path(__file__).parents[1] / "app"
+#: From the ground up. A module may import those before it.
+LAYERS = [
+    "text", "clock", "french", "numbers", "data", "certificate", "models", "signing", "extensions", "loading",
+    "signatures", "tokens", "register", "letters", "courier", "config", "htmx", "headers", "errors",
+    "filters", "cli", "charter", "public", "dev", "__init__",
+]  # fmt: skip
+RANK = {name: rank for rank, name in enumerate(LAYERS)}
+MODULES = sorted(path for path in APP.rglob("*.py") if "migrations" not in path.parts)
+#: The verbs work on plain objects: they never see the web or the session of the database.
+DOMAIN = ["signing", "text", "numbers", "french", "data", "models"]
+#: Costs a second and 80 MB: imported where a PDF is made.
+HEAVY = "app.certificate.pdf"
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(APP).parts[0].removesuffix(".py")
+
+
+def imports_of(tree: ast.AST) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imported_layers(path: Path) -> set[str]:
+    parts = (name.split(".") for name in imports_of(ast.parse(path.read_text())))
+    return {p[1] for p in parts if p[0] == "app" and len(p) > 1 and p[1] in RANK}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(APP)))
+def test_imports_go_down(path):
+    here = layer_of(path)
+    above = {name for name in imported_layers(path) if name != here and RANK[name] >= RANK[here]}
+    assert not above, f"{here} must not import {above}"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if layer_of(p) in DOMAIN], ids=lambda p: p.name)
+def test_the_domain_knows_no_web(path):
+    seen = {name.split(".")[0] for name in imports_of(ast.parse(path.read_text()))}
+    assert not seen & {"flask", "flask_wtf", "flask_sqlalchemy", "werkzeug"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(APP)))
+def test_only_the_pdf_stack_is_imported_late(path):
+    tree = ast.parse(path.read_text())
+    inside = {
+        name
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for name in imports_of(function)
+    }
+    assert all(name.startswith(HEAVY) for name in inside), inside
+    top = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+    assert HEAVY not in imports_of(top)
+
+
+def test_every_template_says_what_it_needs():
+    for template in (APP.parent / "templates").rglob("*.html"):
+        assert template.read_text().startswith("{#"), template

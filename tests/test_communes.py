@@ -1,0 +1,71 @@
+"""Communes, found as people type them."""
+
+from pathlib import Path
+
+import pytest
+
+from app.data.communes import Commune, load_communes
+
+DATA = Path(__file__).parents[1] / "app" / "data"
+COMMUNES = load_communes(DATA / "communes.csv", DATA / "former-names.csv")
+
+
+def names(typed: str) -> list[str]:
+    return [commune.name for commune in COMMUNES.find(typed)]
+
+
+def test_the_territory_is_whole():
+    assert len(COMMUNES) == 503
+    assert sum(len(c.former_names) for c in COMMUNES) == 74
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["Sarlat-la-Canéda", "sarlat la caneda", "SARLAT-LA-CANEDA", " Sarlat  la Canéda ", "sarlat"],
+)
+def test_case_accents_and_hyphens_are_forgiven(typed):
+    assert names(typed) == ["Sarlat-la-Canéda"]
+
+
+def test_st_is_saint():
+    assert names("st astier") == names("Saint-Astier") == ["Saint-Astier"]
+
+
+def test_a_former_name_finds_the_commune_that_holds_it():
+    assert names("Sainte Alvere") == ["Val de Louyre et Caudeau"]
+
+
+def test_a_postcode_may_mean_several():
+    assert len(names("24200")) > 1
+
+
+def test_every_name_finds_its_commune_alone():
+    for commune in COMMUNES:
+        assert COMMUNES.find(commune.name) == [commune] or commune.name in names(commune.name)
+        assert commune in COMMUNES.find(commune.name)
+
+
+@pytest.mark.parametrize("typed", ["", " ", "-", "Paris", "99999"])
+def test_nothing_is_found_for_nothing(typed):
+    assert names(typed) == []
+
+
+def test_a_slip_of_the_finger_is_understood():
+    assert "Périgueux" in [c.name for c in COMMUNES.closest("Perigeux")]
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "of"),
+    [
+        ("Sarlat-la-Canéda", "à Sarlat-la-Canéda", "de Sarlat-la-Canéda"),
+        ("Le Bugue", "au Bugue", "du Bugue"),
+        ("Les Eyzies", "aux Eyzies", "des Eyzies"),
+        ("La Force", "à La Force", "de La Force"),
+        ("Agonac", "à Agonac", "d’Agonac"),
+        ("Église-Neuve-de-Vergt", "à Église-Neuve-de-Vergt", "d’Église-Neuve-de-Vergt"),
+        ("Lembras", "à Lembras", "de Lembras"),
+    ],
+)
+def test_prepositions(name, at, of):
+    commune = Commune("24000", name, "", "", ())
+    assert (commune.at, commune.of) == (at, of)

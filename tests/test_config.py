@@ -1,0 +1,101 @@
+"""The start: refused with a sentence where something is missing."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app import create_app
+from app.config import ConfigError
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"SECRET_KEY": "short"}, "SECRET_KEY is too short"),
+        ({"SERVER_NAME": ""}, "SERVER_NAME is missing"),
+        ({"MAIL_SERVER": ""}, "MAIL_SERVER is missing"),
+        ({"MAIL_DEFAULT_SENDER": ""}, "MAIL_DEFAULT_SENDER is missing"),
+        ({"SECRET_KEY": 123456}, "SECRET_KEY is 123456; it must be a str"),
+        ({"LETTERS_PER_DAY": "3"}, "LETTERS_PER_DAY is '3'; it must be a int"),
+    ],
+)
+def test_what_is_missing_is_said(settings, changes, words):
+    with pytest.raises(ConfigError, match=words):
+        create_app(settings | changes)
+
+
+def test_debug_does_not_face_the_public(settings, monkeypatch):
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    with pytest.raises(ConfigError, match="Debug mode must not face the public"):
+        create_app(settings | {"PREFERRED_URL_SCHEME": "https"})
+
+
+def test_the_environment_is_read(settings, monkeypatch):
+    monkeypatch.setenv("FLASK_LETTERS_PER_DAY", "5")
+    assert create_app(settings).config["LETTERS_PER_DAY"] == 5
+
+
+def test_the_mailbox_exists_in_development_only(settings, monkeypatch):
+    def has_mailbox(changes):
+        return "dev.mailbox" in {
+            rule.endpoint for rule in create_app(settings | changes).url_map.iter_rules()
+        }
+
+    assert not has_mailbox({})
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    assert has_mailbox({"MAIL_SERVER": ""})
+    assert not has_mailbox({})
+
+
+def test_the_development_mailbox_shows_the_link(settings, monkeypatch, tmp_path):
+    from app.extensions import db
+    from tests.journeys import sign
+    from tests.visitor import Visitor
+
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    app = create_app(settings | {"MAIL_SERVER": ""})
+    with app.app_context():
+        db.create_all()
+    visitor = Visitor(app)
+    assert "Aucun courriel" in visitor.open("/dev/courrier").text()
+    sign(visitor)
+    page = visitor.open("/dev/courrier")
+    link = page["pre a[href*='/confirmer/']"]["href"]
+    assert visitor.open(link).submit(".formulaire", agreed="y").url == "/ma-signature"
+    page = visitor.open("/dev/courrier")
+    assert "certificat-ELODIE-MARTIN-SARLAT-LA-CANEDA.pdf" in page.text()
+    assert "Courriel sans objet" in page.text()
+    html = visitor.client.get(page.soup.select(".courriel a[href^='/dev/courrier/']")[0]["href"])
+    assert "Votre signature est confirmée" in html.text
+
+
+def test_the_secret_is_made_once_and_kept_to_oneself(settings, monkeypatch, tmp_path):
+    monkeypatch.setattr("flask.Flask.auto_find_instance_path", lambda self: str(tmp_path / "instance"))
+    secrets = {create_app(settings | {"SECRET_KEY": ""}).config["SECRET_KEY"] for _ in range(2)}
+    assert len(secrets) == 1
+    assert len(secrets.pop()) == 64
+    mode = (tmp_path / "instance" / "secret_key").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+    assert [p.name for p in (tmp_path / "instance").iterdir()] == ["secret_key"]
+
+
+def test_the_command_line_prints_the_sentence_alone():
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
+    command = [sys.executable, "-m", "flask", "--app", "app", "letters", "deliver"]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stderr.startswith("Error: SERVER_NAME is missing")
+    assert "Traceback" not in run.stderr
+
+
+def test_a_process_that_makes_no_pdf_does_not_pay_for_it():
+    code = (
+        "import app, sys; sys.exit(any(m.split('.')[0] in ('xhtml2pdf', 'reportlab') for m in sys.modules))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

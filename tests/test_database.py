@@ -1,0 +1,63 @@
+"""The database: its migrations, and how SQLite is spoken to."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from app import create_app
+from app.extensions import db
+
+
+@pytest.fixture
+def empty(settings) -> Flask:
+    return create_app(settings)
+
+
+def test_the_migrations_make_the_models(empty):
+    with empty.app_context():
+        upgrade()
+        with db.engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, db.metadata) == []
+        db.engine.dispose()
+
+
+def test_the_migrations_go_back_to_nothing(empty):
+    with empty.app_context():
+        upgrade()
+        downgrade(revision="base")
+        assert inspect(db.engine).get_table_names() == ["alembic_version"]
+        db.engine.dispose()
+
+
+def test_sqlite_is_durable_strict_and_patient(app):
+    with app.app_context(), db.engine.connect() as connection:
+        pragmas = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+
+
+def test_a_foreign_key_is_a_promise(app):
+    with app.app_context(), pytest.raises(IntegrityError):
+        db.session.execute(text("INSERT INTO pledge VALUES (12345, 1, '2026-03-01')"))
+
+
+@pytest.mark.parametrize(("method", "begin"), [("GET", "BEGIN"), ("POST", "BEGIN IMMEDIATE")])
+def test_only_what_may_write_takes_the_write_lock(app, candidate, method, begin):
+    from sqlalchemy import event
+
+    seen = []
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
+    page = candidate.open("/")
+    if method == "POST":
+        seen.clear()
+        data = {"taken": "yes", "csrf_token": page["#engagement-1 [name=csrf_token]"]["value"]}
+        candidate.client.post("/engagements/1", data=data)
+    assert {statement for statement in seen if statement.startswith("BEGIN")} == {begin}

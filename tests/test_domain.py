@@ -1,0 +1,155 @@
+"""The candidate's rules, without app, request or database."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app import signing
+from app.data.charter import load_charter
+from app.models import ConsentPurpose, LetterKind, LetterState, Role, Status
+from app.signing import Allowance, Signatory
+
+CHARTER = load_charter(Path(__file__).parents[1] / "app" / "data" / "charter.toml")
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PLENTY = Allowance(3)
+ELODIE = Signatory("Élodie", "Martin", Role.HEAD_OF_LIST, "24520", "Ensemble", "elodie@example.org")
+CONSENTS = {ConsentPurpose.PUBLICATION: "J’accepte."}
+
+
+def answered(signature, *numbers, now=NOON, taken=True):
+    for number in numbers:
+        signing.answer(signature, CHARTER.commitment(number), taken=taken, now=now)
+
+
+@pytest.fixture
+def draft():
+    signature = signing.new_draft(NOON)
+    answered(signature, 1, 4)
+    return signature
+
+
+@pytest.fixture
+def pending(draft):
+    signing.sign(draft, ELODIE, CONSENTS, charter=CHARTER, allowance=PLENTY, now=NOON)
+    return draft
+
+
+def confirm(signature, standing=None, now=NOON, shown=None):
+    shown = shown or signing.fingerprint(signature, CHARTER)
+    return signing.confirm(signature, standing, shown=shown, charter=CHARTER, now=now)
+
+
+def test_saying_the_same_thing_twice_changes_nothing(draft):
+    answered(draft, 1, now=NOON + timedelta(days=1))
+    assert draft.pledges[1].taken_at == NOON
+    answered(draft, 2, taken=False, now=NOON + timedelta(days=1))
+    assert draft.touched_at == NOON
+
+
+def test_a_released_commitment_is_gone(draft):
+    answered(draft, 1, taken=False)
+    assert sorted(draft.pledges) == [4]
+
+
+def test_signing_needs_a_commitment():
+    with pytest.raises(signing.NothingTaken):
+        signing.sign(signing.new_draft(NOON), ELODIE, CONSENTS, charter=CHARTER, allowance=PLENTY, now=NOON)
+
+
+def test_signing_names_the_person_and_owes_one_letter(pending):
+    assert pending.status is Status.PENDING
+    assert pending.full_name == "Élodie Martin"
+    assert pending.edition == CHARTER.edition
+    (letter,) = pending.letters
+    assert (letter.kind, letter.address, letter.state) == (
+        LetterKind.CONFIRM,
+        ELODIE.email,
+        LetterState.WAITING,
+    )
+
+
+def test_consents_keep_their_words(pending):
+    (consent,) = pending.consents
+    assert (consent.wording, consent.edition, consent.given_at) == ("J’accepte.", CHARTER.edition, NOON)
+
+
+def test_a_double_click_owes_one_letter(pending):
+    signing.sign(pending, ELODIE, CONSENTS, charter=CHARTER, allowance=Allowance(0), now=NOON)
+    assert len(pending.letters) == 1
+
+
+def test_no_letter_beyond_the_allowance_and_nothing_changed(draft):
+    with pytest.raises(signing.TooManyLetters):
+        signing.sign(draft, ELODIE, CONSENTS, charter=CHARTER, allowance=Allowance(0), now=NOON)
+    assert draft.status is Status.DRAFT
+    assert draft.email is None
+
+
+def test_confirming_dates_every_commitment(pending):
+    later = NOON + timedelta(days=2)
+    assert confirm(pending, now=later) is pending
+    assert pending.status is Status.CONFIRMED
+    assert {p.taken_at for p in pending.pledges.values()} == {later}
+    assert pending.certificate.number
+    assert [letter.kind for letter in pending.letters] == [LetterKind.CONFIRM, LetterKind.CONFIRMED]
+
+
+def test_confirming_twice_changes_nothing(pending):
+    confirm(pending)
+    number = pending.certificate.number
+    confirm(pending, now=NOON + timedelta(days=1))
+    assert pending.confirmed_at == NOON
+    assert pending.certificate.number == number
+    assert len(pending.letters) == 2
+
+
+def test_nobody_signs_what_they_were_not_shown(pending):
+    shown = signing.fingerprint(pending, CHARTER)
+    answered(pending, 7)
+    with pytest.raises(signing.ChangedMeanwhile):
+        confirm(pending, shown=shown)
+    assert pending.status is Status.PENDING
+
+
+def test_nothing_taken_cannot_be_confirmed(pending):
+    answered(pending, 1, 4, taken=False)
+    with pytest.raises(signing.NothingTaken):
+        confirm(pending)
+
+
+def test_signing_again_joins_the_standing_signature(pending):
+    standing = confirm(pending)
+    again = signing.new_draft(NOON)
+    answered(again, 4, 9)
+    signing.sign(again, ELODIE, CONSENTS, charter=CHARTER, allowance=PLENTY, now=NOON)
+    later = NOON + timedelta(days=3)
+    assert confirm(again, standing, now=later) is standing
+    assert {n: p.taken_at for n, p in standing.pledges.items()} == {1: NOON, 4: NOON, 9: later}
+    assert again.status is Status.MERGED
+    assert confirm(again) is standing
+
+
+def test_a_correction_writes_only_to_a_new_address(pending):
+    same = Signatory("Elodie", "Martin", Role.ELECTED, "24001", None, ELODIE.email)
+    assert not signing.correct(pending, same, allowance=Allowance(0), now=NOON)
+    assert (pending.commune, pending.list_name, len(pending.letters)) == ("24001", None, 1)
+    other = Signatory("Elodie", "Martin", Role.ELECTED, "24001", None, "autre@example.org")
+    assert signing.correct(pending, other, allowance=PLENTY, now=NOON)
+    assert pending.letters[-1].address == "autre@example.org"
+
+
+def test_two_spellings_are_one_person():
+    other = Signatory("ELODIE", "martin", Role.ELECTED, "24520", None, ELODIE.email)
+    assert other.name_key == ELODIE.name_key
+
+
+def test_changes_after_confirmation_are_in_the_journal(pending):
+    confirm(pending)
+    later = NOON + timedelta(days=5)
+    answered(pending, 1, taken=False, now=later)
+    answered(pending, 2, now=later)
+    assert [(e.what, e.number, e.at) for e in pending.events[-2:]] == [
+        ("released", 1, later),
+        ("taken", 2, later),
+    ]

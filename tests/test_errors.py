@@ -1,0 +1,102 @@
+"""Errors: in French, in the look of the site, nothing lost."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from flask import abort
+
+from app.errors import TEXTS
+from tests.journeys import ELODIE, tick
+
+
+@pytest.mark.parametrize("status", sorted(set(TEXTS) - {500}))
+def test_every_status_has_its_page(app, candidate, status):
+    app.add_url_rule("/panne", view_func=lambda: abort(status), methods=["GET"])
+    page = candidate.open("/panne")
+    assert page.status == status
+    assert page.text("h1") == TEXTS[status][0]
+    assert page["html"]["lang"] == "fr"
+    assert f"Erreur {status}" in page.text()
+
+
+def test_the_500_page_stands_alone(app, candidate, monkeypatch):
+    monkeypatch.setattr("app.charter.views.current_signature", lambda: 1 / 0)
+    monkeypatch.setattr("app.errors.render_template", lambda *a, **k: 1 / 0)
+    page = candidate.open("/")
+    assert page.status == 500
+    assert page.text("h1") == "Une erreur est survenue"
+    assert "header" not in page
+
+
+def test_an_unknown_host_is_refused_plainly(candidate):
+    response = candidate.client.get("/", headers={"Host": "ailleurs.example"})
+    assert response.status_code == 400
+    assert "Ce site ne répond pas à cette adresse" in response.text
+
+
+def test_a_wrong_method_says_which_are_right(candidate):
+    response = candidate.client.get("/engagements/1")
+    assert response.status_code == 405
+    assert set(response.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+
+
+def test_an_expired_form_keeps_what_was_typed(candidate):
+    tick(candidate, 1)
+    page = candidate.open("/signer")
+    page["[name=csrf_token]"]["value"] = "perime"
+    page = page.submit(".formulaire", **ELODIE)
+    assert page.status == 400
+    assert page.text("h1") == "Page restée ouverte trop longtemps"
+    assert ELODIE["list_name"] in page.text(".saisie")
+    assert page.submit("main form").url == "/signer/envoye"
+
+
+def test_too_much_is_refused(candidate):
+    page = candidate.open("/retrouver").submit(".formulaire", email="a" * 100_000)
+    assert page.status == 413
+
+
+def test_a_form_of_thousands_of_fields_is_only_a_wrong_form(candidate):
+    fields = {f"x{n}": "y" for n in range(5000)}
+    assert candidate.open("/retrouver").submit(".formulaire", **fields).status == 422
+
+
+def test_bytes_that_are_no_text(candidate):
+    assert candidate.client.get("/signataires?commune=%ff%00").status_code == 404
+    assert candidate.client.get("/signataires?apres=%00").status_code == 200
+    assert candidate.client.get("/signataires/%00").status_code == 404
+    assert candidate.client.get("/verifier/%F0%9F%8E%89").status_code == 404
+
+
+def test_a_locked_database_keeps_what_was_typed(app, candidate, monkeypatch):
+    tick(candidate, 1)
+    page = candidate.open("/signer")
+    with app.app_context():
+        from app.extensions import db
+
+        db.engine.dispose()
+    monkeypatch.setattr("app.extensions.SQLITE_PATIENCE", 0)
+    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        page = page.submit(".formulaire", **ELODIE)
+        assert page.status == 503
+        assert page.response.headers["Retry-After"]
+        assert page.text("h1") == "Service momentanément indisponible"
+        other.execute("ROLLBACK")
+    assert page.submit("main form").url == "/signer/envoye"
+
+
+def test_a_database_gone_and_come_back(app, candidate):
+    from app.extensions import db
+
+    path = Path(app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///"))
+    with app.app_context():
+        db.engine.dispose()
+    away = path.rename(path.with_name("away"))
+    assert candidate.open("/signataires").status == 503
+    with app.app_context():
+        db.engine.dispose()
+    away.rename(path)
+    assert candidate.open("/signataires").status == 200

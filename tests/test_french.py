@@ -1,0 +1,31 @@
+"""French as it is printed."""
+
+from datetime import UTC, date, datetime
+
+from app.french import clock_time, commitments_of, long_date, typeset
+
+
+def test_dates():
+    assert long_date(date(2026, 3, 1)) == "1er mars 2026"
+    assert long_date(date(2026, 8, 22)) == "22 août 2026"
+    assert (
+        long_date(datetime(2026, 3, 14, 23, 30, tzinfo=UTC)) == "15 mars 2026"
+    )  # already the day after in Paris
+
+
+def test_times_are_those_of_paris():
+    assert clock_time(datetime(2026, 7, 1, 7, 5, tzinfo=UTC)) == "9\u00a0h\u00a005"
+
+
+def test_counts():
+    assert [commitments_of(n, 10) for n in (0, 1, 7)] == [
+        "0 engagement sur 10",
+        "1 engagement sur 10",
+        "7 engagements sur 10",
+    ]
+
+
+def test_typography():
+    assert typeset("Vraiment ? Oui : « tout » ; même !") == (
+        "Vraiment\u202f? Oui\u00a0: «\u00a0tout\u00a0»\u202f; même\u202f!"
+    )

@@ -1,0 +1,102 @@
+"""The exact headers of every route, whatever its status."""
+
+import pytest
+
+from app import create_app
+from app.headers import HEADERS, HSTS
+from tests.journeys import signed_and_confirmed
+from tests.visitor import Visitor
+
+PUBLIC = ["/signataires", "/donnees-personnelles", "/mentions-legales", "/accessibilite"]
+PRIVATE = ["/", "/signer", "/retrouver", "/retrouver/envoye", "/confirmer/renvoye"]
+WRONG = {"/nulle-part": 404, "/engagements/1": 405, "/confirmer/x": 404, "/verifier/x": 404, "/acces/x": 404}
+
+
+def check(response):
+    for name, value in HEADERS.items():
+        assert response.headers.getlist(name) == [value], name
+    assert "unsafe" not in response.headers["Content-Security-Policy"]
+    assert "Strict-Transport-Security" not in response.headers
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_public_pages(citizen, path):
+    response = citizen.client.get(path)
+    check(response)
+    assert response.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+def test_private_pages_are_kept_nowhere(citizen, path):
+    response = citizen.client.get(path)
+    check(response)
+    assert response.headers["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize(("path", "status"), WRONG.items())
+def test_errors(citizen, path, status):
+    response = citizen.client.get(path)
+    assert response.status_code == status
+    check(response)
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_every_route_is_in_a_table(app):
+    """A new page must be put in one of the tables above, or here with its reason."""
+    elsewhere = {
+        "static",  # test_static_files
+        "charter.answer", "charter.sent", "charter.confirm", "charter.resend", "charter.correct",
+        "charter.own", "charter.certificate", "charter.certificate_file", "charter.leave", "charter.access",
+        "charter.sign_another",
+        "public.signatory", "public.verify", "charter.blank",  # test_the_journey
+    }  # fmt: skip
+    adapter = app.url_map.bind("localhost")
+    here = {adapter.match(path)[0] for path in [*PUBLIC, *PRIVATE]}
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == here | elsewhere
+
+
+def test_the_journey(app, deliver, mailbox):
+    visitor = Visitor(app)
+    seen = []
+    answer = visitor.client.open
+    visitor.client.open = lambda *a, **k: seen.append(answer(*a, **k)) or seen[-1]
+    own = signed_and_confirmed(visitor, deliver, mailbox)
+    visitor.open("/ma-signature/certificat")
+    visitor.open("/ma-signature/certificat.pdf")
+    visitor.open("/charte.pdf")
+    visitor.open(visitor.open("/signataires")[".entree .nom a"]["href"])
+    own.submit("form[action='/ma-signature/fermer']")
+    for response in seen:
+        for step in (*response.history, response):
+            check(step)
+
+
+def test_refused_hosts_and_panics(app, citizen, monkeypatch):
+    check(citizen.client.get("/", headers={"Host": "ailleurs.example"}))
+    monkeypatch.setattr("app.charter.views.current_signature", lambda: 1 / 0)
+    check(citizen.client.get("/"))
+
+
+def test_static_files_are_kept_for_a_year(citizen):
+    href = citizen.open("/")["link[rel=stylesheet]"]["href"]
+    with citizen.client.get(href, headers={"Accept-Encoding": "gzip"}) as response:
+        check(response)
+        assert response.cache_control.max_age == 365 * 24 * 3600
+        assert response.cache_control.immutable
+        assert response.headers["Content-Encoding"] == "gzip"
+    assert citizen.client.get("/static/0123456789ab/css/site.css").status_code == 404
+
+
+def test_over_https(settings):
+    app = create_app(settings | {"PREFERRED_URL_SCHEME": "https"})
+    with app.app_context():
+        from app.extensions import db
+
+        db.create_all()
+    response = app.test_client().get("/", base_url="https://localhost")
+    assert response.headers["Strict-Transport-Security"] == HSTS
+    cookie = response.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-paraphe=")
+    for attribute in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
+        assert attribute in cookie.split("; ")
+    assert "Domain" not in cookie

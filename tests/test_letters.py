@@ -1,0 +1,179 @@
+"""Letters: owed with the fact, sent by a real server, whatever happens on the way."""
+
+import re
+import sqlite3
+from datetime import timedelta
+
+import pytest
+
+from app import courier
+from app.extensions import db
+from app.models import Letter, LetterState
+from tests.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
+from tests.mailbox import html_of, link_in, text_of
+
+
+def stored(app):
+    with app.app_context():
+        letter = db.session.query(Letter).one()
+        return letter.state, letter.attempts, letter.trouble, letter.due_at - letter.created_at
+
+
+def test_the_confirmation_letter(candidate, deliver, mailbox):
+    sign(candidate, 1, 2, 3)
+    assert deliver() == 1
+    (letter,) = mailbox.letters
+    assert letter["Subject"] == "Confirmez votre signature"
+    assert letter["To"] == letter["X-Envelope-To"] == ELODIE["email"]
+    assert letter["From"] == "Charte ESS Dordogne <charte@example.org>"
+    assert letter["Auto-Submitted"] == "auto-generated"
+    assert re.fullmatch(r"<[0-9a-f]{32}@localhost>", letter["Message-ID"])
+    for text in (text_of(letter), html_of(letter)):
+        assert "3 engagements sur 10" in text
+        assert "Sarlat-la-Canéda" in text
+        assert "valable 7 jours" in text
+    assert "elodie" not in link_in(letter, "/confirmer/").lower()
+
+
+def test_the_letter_that_says_it_is_done(candidate, deliver, mailbox):
+    signed_and_confirmed(candidate, deliver, mailbox)
+    letter = mailbox.letters[1]
+    assert letter["Subject"] == "Votre signature est confirmée"
+    (certificate,) = letter.iter_attachments()
+    assert certificate.get_filename() == "certificat-ELODIE-MARTIN-SARLAT-LA-CANEDA.pdf"
+    assert certificate.get_content().startswith(b"%PDF-")
+    assert candidate.open(link_in(letter, "/signataires/")).text("h1") == "Élodie Martin"
+    assert candidate.open(link_in(letter, "/retrouver")).status == 200
+
+
+def test_no_link_and_no_text_lies_in_the_database(app, candidate, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    token = link_in(mailbox.letters[0], "/confirmer/").rsplit("/", 1)[1]
+    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
+    with sqlite3.connect(path) as database:
+        dump = "\n".join(database.iterdump())
+    assert token[:40] not in dump
+    assert "Bonjour" not in dump
+
+
+def test_the_letter_is_owed_only_if_the_signature_is_stored(app, candidate, deliver, monkeypatch):
+    tick(candidate, 1)
+    page = candidate.open("/signer")
+    monkeypatch.setattr("app.charter.views.db.session.commit", lambda: 1 / 0)
+    assert page.submit(".formulaire", **ELODIE).status == 500
+    monkeypatch.undo()
+    assert deliver() == 0
+
+
+@pytest.mark.parametrize("answer", ["451 later", "421 too busy"])
+def test_a_passing_refusal_is_retried_under_the_same_name(app, candidate, deliver, mailbox, later, answer):
+    sign(candidate)
+    mailbox.answer = answer
+    assert deliver() == 0
+    state, attempts, trouble, delay = stored(app)
+    assert (state, attempts) == (LetterState.WAITING, 1)
+    assert answer[:3] in trouble
+    assert delay >= timedelta(minutes=1)
+    assert deliver() == 0
+    assert stored(app)[1] == 1, "not before it is due"
+    later(minutes=2)
+    mailbox.answer = "250 OK"
+    assert deliver() == 1
+    assert stored(app)[0] is LetterState.SENT
+
+
+def test_a_final_refusal_is_not_retried(app, candidate, deliver, mailbox, later):
+    sign(candidate)
+    mailbox.answer = "550 no such user"
+    deliver()
+    state, attempts, trouble, _ = stored(app)
+    assert (state, attempts) == (LetterState.REFUSED, 1)
+    assert "no such user" in trouble
+    later(days=2)
+    mailbox.answer = "250 OK"
+    assert deliver() == 0
+
+
+def test_a_relay_that_is_down_for_a_day_only_delays(app, candidate, deliver, mailbox, later):
+    mailbox.stop()
+    sign(candidate)
+    for _ in range(30):
+        assert deliver() == 0
+        later(hours=1)
+    assert "ConnectionRefusedError" in stored(app)[2]
+    mailbox.start()
+    assert deliver() == 1
+
+
+def test_a_relay_that_hangs_is_left(app, candidate, deliver, settings):
+    import socket
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        app.extensions["mail"].port = silent.getsockname()[1]
+        sign(candidate)
+        assert deliver() == 0
+    assert "timed out" in stored(app)[2]
+
+
+def test_a_courier_that_dies_lets_go_of_its_letter(app, candidate, deliver, mailbox, later):
+    sign(candidate)
+    with app.app_context():
+        next(courier._claimed())  # and then nothing: killed between claiming and sending
+    assert deliver() == 0
+    later(minutes=11)
+    assert deliver() == 1
+
+
+def test_killed_after_sending_it_sends_the_same_message_id_again(
+    app, candidate, deliver, mailbox, later, monkeypatch
+):
+    sign(candidate)
+    really_send = courier._send
+
+    def send_and_die(message):
+        really_send(message)
+        raise SystemExit
+
+    monkeypatch.setattr(courier, "_send", send_and_die)
+    with pytest.raises(SystemExit):
+        deliver()
+    monkeypatch.setattr(courier, "_send", really_send)
+    later(minutes=11)
+    assert deliver() == 1
+    first, second = mailbox.letters
+    assert first["Message-ID"] == second["Message-ID"]
+
+
+def test_a_letter_about_nothing_any_more_is_not_sent(app, candidate, citizen, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    page = candidate.open("/signer/envoye").submit(".formulaire")
+    assert page.status == 200
+    confirm(citizen, mailbox)  # before the second letter left
+    deliver()
+    assert [letter["Subject"] for letter in mailbox.letters] == [
+        "Confirmez votre signature",
+        "Votre signature est confirmée",
+    ]
+
+
+def test_the_command_for_cron(app, candidate, mailbox):
+    sign(candidate)
+    run = app.test_cli_runner().invoke(args=["letters", "deliver"])
+    assert run.output == "1 sent; none waits\n"
+    sign(candidate, email="autre@example.org")
+    mailbox.answer = "451 later"
+    run = app.test_cli_runner().invoke(args=["letters", "deliver"])
+    assert re.fullmatch(r"0 sent; the next one is due at \d\d:\d\d:\d\d UTC\n", run.output)
+
+
+def test_links_come_from_the_configuration_not_from_the_host(app, candidate, deliver, mailbox):
+    app.config["TRUSTED_HOSTS"] = ["localhost", "evil.example"]
+    tick_page = candidate.client.get("/", headers={"Host": "evil.example"})
+    assert tick_page.status_code == 200
+    sign(candidate)
+    deliver()
+    assert link_in(mailbox.letters[0], "/confirmer/").startswith("http://localhost/")

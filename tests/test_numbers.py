@@ -1,0 +1,33 @@
+"""Certificate numbers catch slips of the finger."""
+
+import random
+
+from app.numbers import ALPHABET, LENGTH, new_number, parse_number
+
+
+def test_a_number_is_read_however_it_is_typed():
+    number = new_number()
+    assert len(number) == LENGTH
+    for typed in (number, number.lower(), number.replace("-", ""), number.replace("-", " "), f" {number} "):
+        assert parse_number(typed) == number
+
+
+def test_any_wrong_character_is_caught():
+    number = new_number().replace("-", "")
+    for place in range(len(number)):
+        for wrong in set(ALPHABET) - {number[place]}:
+            assert parse_number(number[:place] + wrong + number[place + 1 :]) is None
+
+
+def test_any_two_swapped_characters_are_caught():
+    for _ in range(200):
+        number = list(new_number().replace("-", ""))
+        a, b = random.sample(range(len(number)), 2)
+        swapped = number.copy()
+        swapped[a], swapped[b] = number[b], number[a]
+        assert swapped == number or parse_number("".join(swapped)) is None
+
+
+def test_what_cannot_be_a_number_is_none():
+    for typed in ("", "-", "AAAA", "0000-0000-0000", "É" * 12, "A" * 5000, "２２２２-２２２２-２２２２"):
+        assert parse_number(typed) is None

@@ -1,0 +1,130 @@
+"""The register: who signed, newest first, by commune; and no address anywhere."""
+
+import pytest
+
+from app import register
+from tests.journeys import ELODIE, sign, signed_and_confirmed
+from tests.visitor import Visitor
+
+PEOPLE = [("Anne", "Le Bugue"), ("Bruno", "Sarlat-la-Canéda"), ("Chloé", "Sarlat-la-Canéda")]
+
+
+@pytest.fixture
+def people(app, deliver, mailbox, later):
+    for name, commune in PEOPLE:
+        signed_and_confirmed(
+            Visitor(app),
+            deliver,
+            mailbox,
+            2,
+            5,
+            given_name=name,
+            commune=commune,
+            email=f"{name[0]}@example.org",
+        )
+        later(minutes=1)
+
+
+def entries(page):
+    return [" ".join(e.get_text().split()) for e in page.soup.select(".entree .nom")]
+
+
+def test_nobody_yet(citizen):
+    page = citizen.open("/signataires")
+    assert page.text(".total") == "0 signature confirmée"
+    assert "Personne n’a encore signé." in page.text()
+
+
+def test_newest_first_with_their_commitments(people, citizen):
+    page = citizen.open("/signataires")
+    assert entries(page) == ["Chloé Martin", "Bruno Martin", "Anne Martin"]
+    assert page.text(".total") == "3 signatures confirmées"
+    first = page.soup.select(".entree")[0]
+    assert "2 engagements sur 10" in first.get_text()
+    assert "Organiser un temps fort sur ma collectivité" in first.get_text()
+    assert len(first.select(".panneaux .pris")) == 2
+
+
+def test_unconfirmed_signatures_are_nowhere(candidate, citizen):
+    sign(candidate)
+    assert "Élodie" not in citizen.open("/signataires").text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [("le bugue", ["Anne Martin"]), ("SARLAT", ["Chloé Martin", "Bruno Martin"]), ("Agonac", [])],
+)
+def test_by_commune(people, citizen, typed, found):
+    page = citizen.open("/signataires").submit(".recherche", commune=typed)
+    assert entries(page) == found
+    assert page["#commune"]["value"] == typed
+
+
+def test_a_commune_to_choose(people, citizen):
+    page = citizen.open("/signataires?commune=24200")
+    links = page.soup.select(".communes a")
+    assert len(links) > 1
+    (sarlat,) = [a["href"] for a in links if "Sarlat" in a.get_text()]
+    assert len(entries(citizen.open(sarlat))) == 2
+
+
+def test_an_unknown_commune(citizen):
+    page = citizen.open("/signataires?commune=Nulle-Part-sur-Rien")
+    assert page.status == 404
+    assert "Aucune commune" in page.text()
+
+
+def test_pages_follow_one_another(people, citizen, monkeypatch):
+    monkeypatch.setattr(register, "PAGE_SIZE", 2)
+    first = citizen.open("/signataires")
+    second = citizen.open(first["[rel=next]"]["href"])
+    assert entries(first) + entries(second) == ["Chloé Martin", "Bruno Martin", "Anne Martin"]
+    assert "[rel=next]" not in second
+
+
+def test_no_address_anywhere(candidate, citizen, deliver, mailbox):
+    own = signed_and_confirmed(candidate, deliver, mailbox)
+    number = own.text("#certificat p:first-of-type").split()[1].rstrip(".")
+    listed = citizen.open("/signataires")
+    for page in (listed, citizen.open(listed[".entree .nom a"]["href"]), citizen.open(f"/verifier/{number}")):
+        assert "Élodie Martin" in page.text()
+        assert ELODIE["email"] not in page.response.text
+        assert ELODIE["email"].partition("@")[0] not in page.response.text
+
+
+def test_reading_sets_no_cookie(people, citizen):
+    listed = citizen.open("/signataires")
+    for path in ("/signataires", listed.soup.select(".entree .nom a")[0]["href"], "/verifier/AAAA-AAAA-AAAA",
+                 "/donnees-personnelles", "/mentions-legales", "/accessibilite", "/nulle-part"):  # fmt: skip
+        response = citizen.client.get(path)
+        assert "Set-Cookie" not in response.headers, path
+        assert "Cookie" not in response.vary, path
+
+
+def test_a_public_page(people, citizen):
+    listed = citizen.open("/signataires")
+    page = citizen.open(listed.soup.select(".entree .nom a")[2]["href"])
+    assert page.text("h1") == "Anne Martin"
+    assert "au Bugue" in page.text()
+    assert len(page.soup.select(".recap li")) == 2
+
+
+def test_verifying_a_certificate(candidate, citizen, deliver, mailbox):
+    own = signed_and_confirmed(candidate, deliver, mailbox)
+    number = own.text("#certificat p:first-of-type").split()[1].rstrip(".")
+    page = citizen.open(f"/verifier/{number}")
+    assert page.text("h1") == "Certificat authentique"
+    assert "3 engagements sur 10" in page.text()
+    assert citizen.open(f"/verifier/{number.lower().replace('-', '')}").url == f"/verifier/{number}"
+    wrong = number[:-1] + ("2" if number[-1] != "2" else "3")
+    page = citizen.open(f"/verifier/{wrong}")
+    assert page.status == 404
+    assert "erreur de copie" in page.text()
+
+
+def test_an_unknown_number(citizen):
+    from app.numbers import new_number
+
+    page = citizen.open(f"/verifier/{new_number()}")
+    assert page.status == 404
+    assert "n’a délivré aucun certificat" in page.text()

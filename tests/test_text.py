@@ -1,0 +1,39 @@
+"""What people type, made clean and comparable."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.text import clean_line, fold
+
+
+@pytest.mark.parametrize(
+    ("typed", "clean"),
+    [
+        ("  Jean   d'Arc ", "Jean d’Arc"),
+        ("Zoe\u0308", "Zoë"),
+        ("Ma\u202eria", "Maria"),
+        ("A\x00B\nC\tD", "AB C D"),
+        ("\ud800x", "x"),
+        ("o\u0301\u0302\u0303\u0304", "ó\u0302"),
+        ("\ufeffLe Guen", "Le Guen"),
+    ],
+)
+def test_clean_line(typed, clean):
+    assert clean_line(typed) == clean
+
+
+@given(st.text())
+def test_a_clean_line_stays_so_and_can_be_stored(typed):
+    clean = clean_line(typed)
+    assert clean_line(clean) == clean
+    assert "\n" not in clean
+    clean.encode()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Jean-Noël d’Œuvre", "JEAN NOEL D OEUVRE"), ("Łukasz", "lukasz"), ("Straße", "STRASSE"), ("ﬁn", "fin")],
+)
+def test_fold(one, other):
+    assert fold(one) == fold(other)

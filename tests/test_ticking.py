@@ -1,0 +1,125 @@
+"""The charter page, and one commitment at a time."""
+
+import sqlite3
+from urllib.parse import urlsplit
+
+from tests.journeys import tick
+
+
+def rows(app, query):
+    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
+    with sqlite3.connect(path) as database:
+        return database.execute(query).fetchall()
+
+
+def test_the_charter_is_whole(app, candidate):
+    page = candidate.open("/")
+    charter = app.extensions["charter"]
+    texts = [" ".join(e.get_text().split()) for e in page.soup.select(".carte .texte")]
+    assert texts == [f"Engagement {c.number} : {c.text}" for c in charter.commitments]
+    assert charter.introduction in page.text()
+    assert charter.purpose in page.text()
+    assert [a["href"] for a in page.soup.select(".contacts a")] == [
+        f"mailto:{contact.email}" for contact in charter.contacts
+    ]
+    assert page.soup.select("a[href='/charte.pdf']")
+
+
+def test_reading_stores_nothing(app, candidate):
+    candidate.open("/")
+    assert rows(app, "SELECT count(*) FROM signature") == [(0,)]
+
+
+def test_a_tick_without_javascript_comes_back_to_its_line(app, candidate):
+    page = candidate.open("/")
+    page.submit("#prendre-3")
+    response = candidate.client.post(
+        "/engagements/4",
+        data={"taken": "yes", "csrf_token": page["#engagement-4 [name=csrf_token]"]["value"]},
+    )
+    assert response.status_code == 303
+    assert urlsplit(response.location).fragment == "engagement-4"
+    page = candidate.open("/")
+    assert page["#prendre-3"]["aria-checked"] == page["#prendre-4"]["aria-checked"] == "true"
+    assert page.text(".compte") == "2 engagements sur 10"
+    assert page.text(".enregistre") == "Enregistré"
+    assert rows(app, "SELECT number FROM pledge ORDER BY number") == [(3,), (4,)]
+
+
+def test_saved_is_said_once(candidate):
+    tick(candidate, 2)
+    assert ".enregistre" not in candidate.open("/")
+
+
+def test_answer_with_htmx_is_the_same_line(candidate):
+    fragment = candidate.open("/").submit("#prendre-3", htmx=True)
+    assert "<html" not in fragment.response.text
+    assert fragment.text("#progression[hx-swap-oob] .compte") == "1 engagement sur 10"
+    assert fragment.text(".enregistre") == "Enregistré"
+    assert len(fragment.soup.select("#segments[hx-swap-oob] .pris")) == 1
+    assert {"HX-Request", "HX-Request-Type"} <= set(fragment.response.vary)
+
+    page = candidate.open("/")
+    for token in page.soup.select("[name=csrf_token]") + fragment.soup.select("[name=csrf_token]"):
+        token["value"] = ""
+    assert str(page["#engagement-3"]) == str(fragment["#engagement-3"])
+
+
+def test_a_history_restore_gets_the_page(candidate):
+    page = candidate.open("/")
+    data = {"taken": "yes", "csrf_token": page["#engagement-1 [name=csrf_token]"]["value"]}
+    answer = candidate.send("post", "/engagements/1", data, {"HX-Request": "true", "HX-Request-Type": "full"})
+    assert "html" in answer
+
+
+def test_pressing_again_releases(app, candidate):
+    page = tick(candidate, 5)
+    page = page.submit("#prendre-5")
+    assert page["#prendre-5"]["aria-checked"] == "false"
+    assert rows(app, "SELECT count(*) FROM pledge") == [(0,)]
+
+
+def test_a_stale_page_sends_the_state_it_shows(candidate):
+    stale = candidate.open("/")
+    stale.submit("#prendre-1")
+    page = stale.submit("#prendre-1")
+    assert page["#prendre-1"]["aria-checked"] == "true"
+
+
+def test_two_requests_of_a_new_browser_share_one_draft(app, candidate):
+    page = candidate.open("/")
+    cookie = candidate.client.get_cookie("paraphe")
+    page.submit("#prendre-1")
+    candidate.client.set_cookie("paraphe", cookie.value)  # as if it had left before the first answer came
+    page.submit("#prendre-2")
+    assert rows(app, "SELECT count(*) FROM signature") == [(1,)]
+    assert candidate.open("/").text(".compte") == "2 engagements sur 10"
+
+
+def test_nonsense_is_refused(candidate):
+    page = candidate.open("/")
+    token = page["#engagement-1 [name=csrf_token]"]["value"]
+    assert candidate.send("post", "/engagements/11", {"taken": "yes", "csrf_token": token}, {}).status == 404
+    assert candidate.send("post", "/engagements/0", {"taken": "yes", "csrf_token": token}, {}).status == 404
+    assert candidate.send("post", "/engagements/1", {"taken": "maybe", "csrf_token": token}, {}).status == 422
+    assert candidate.send("post", "/engagements/1", {"csrf_token": token}, {}).status == 422
+    assert candidate.open("/engagements/1").status == 405
+
+
+def test_an_expired_form_can_be_sent_again(candidate):
+    page = candidate.open("/")
+    candidate.client.delete_cookie("paraphe")
+    expired = page.submit("#prendre-6")
+    assert expired.status == 400
+    page = expired.submit("main form")
+    assert page["#prendre-6"]["aria-checked"] == "true"
+
+
+def test_a_foreign_form_cannot_be_sent_again(candidate):
+    answer = candidate.send(
+        "post", "/engagements/6", {"taken": "yes"}, {"Origin": "https://ailleurs.example"}
+    )
+    assert answer.status == 400
+    assert "main form" not in answer
+    answer = candidate.send("post", "/engagements/6", {"taken": "yes"}, {"Sec-Fetch-Site": "cross-site"})
+    assert "main form" not in answer

@@ -1,0 +1,119 @@
+"""A mini-browser over Flask's test client: it opens pages and presses the buttons found on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urljoin, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+from flask import Flask
+from werkzeug.test import TestResponse
+
+
+class Page:
+    """One answer, parsed."""
+
+    def __init__(self, visitor: Visitor, response: TestResponse) -> None:
+        self.visitor = visitor
+        self.response = response
+        self.status = response.status_code
+        self.url = response.request.path
+        self.soup = BeautifulSoup(response.text if "html" in response.mimetype else "", "html.parser")
+
+    def __getitem__(self, selector: str) -> Tag:
+        found = self.soup.select(selector)
+        assert len(found) == 1, f"{len(found)} × {selector} in {self.url}"
+        return found[0]
+
+    def __contains__(self, selector: str) -> bool:
+        return bool(self.soup.select(selector))
+
+    def text(self, selector: str = "main") -> str:
+        """Return the words of one element, spaces folded (no-break ones kept)."""
+        return " ".join(self[selector].get_text().replace("\n", " ").split(" ")).strip()
+
+    @property
+    def title(self) -> str:
+        return self.soup.title.get_text() if self.soup.title else ""
+
+    def submit(self, selector: str, htmx: bool = False, **fields: str | None) -> Page:
+        """Press the button of ``selector`` (or the only one of that form), with its form's own fields."""
+        element = self[selector]
+        form = element if element.name == "form" else element.find_parent("form")
+        button = element if element.name == "button" else form.select("button")[0]
+        data = dict(_values(form))
+        if button.get("name"):
+            data[button["name"]] = button.get("value", "")
+        data.update(fields)
+        data = {name: value for name, value in data.items() if value is not None}
+        headers = {"HX-Request": "true", "HX-Request-Type": "partial"} if htmx else {}
+        path = urljoin(self.url, form.get("hx-post") if htmx else form["action"])
+        return self.visitor.send(form["method"], path, data, headers)
+
+
+class Visitor:
+    """A person with a browser: cookies are kept, redirects followed, every page checked."""
+
+    def __init__(self, app: Flask) -> None:
+        self.client = app.test_client()
+
+    def open(self, url: str) -> Page:
+        parts = urlsplit(url)
+        return self.send("get", parts.path + (f"?{parts.query}" if parts.query else ""), None, {})
+
+    def send(self, method: str, path: str, data: dict[str, str] | None, headers: dict[str, str]) -> Page:
+        kind = "query_string" if method == "get" else "data"
+        response = self.client.open(
+            path,
+            method=method.upper(),
+            headers=headers,
+            follow_redirects=True,
+            **{kind: data} if data else {},
+        )
+        page = Page(self, response)
+        response.close()
+        if page.soup.html:
+            check_house_rules(page.soup)
+        return page
+
+
+def _values(form: Tag) -> Iterator[tuple[str, str]]:
+    for field in form.select("input[name], textarea[name]"):
+        if field.get("type") in ("checkbox", "radio") and not field.has_attr("checked"):
+            continue
+        yield field["name"], field.get("value", "")
+
+
+def check_house_rules(soup: BeautifulSoup) -> None:
+    """Assert what must be true of every page we serve."""
+    (h1,) = soup.select("h1")
+    title = soup.title.get_text().removeprefix("Erreur\N{NO-BREAK SPACE}: ")
+    assert title.startswith(h1.get_text().strip()), (title, h1)
+    ids = [element["id"] for element in soup.select("[id]")]
+    assert len(ids) == len(set(ids)), f"duplicate ids: {ids}"
+    for link in soup.select("a[href^='#']"):
+        assert link["href"][1:] in ids, f"leads nowhere: {link}"
+    assert not soup.select("[style], style, script:not([src]), [onclick]"), "our CSP forbids it"
+    for form in soup.select("form[method=post]"):
+        assert len(form.select("input[name=csrf_token]")) == 1, f"one CSRF token: {form}"
+    for field in soup.select("input:not([type=hidden]), textarea, select"):
+        assert soup.select(f"label[for={field['id']}]"), f"no label: {field}"
+        for described in field.get("aria-describedby", "").split():
+            assert described in ids, f"described by nothing: {field}"
+    for form in soup.select("[hx-post]"):
+        assert form["hx-post"] == form["action"], "htmx and HTML must agree"
+    texts = [text for text in soup.find_all(string=True) if text.parent.name not in ("script", "pre")]
+    check_typography("".join(texts))
+
+
+def check_typography(text: str) -> None:
+    """Assert the no-break spaces and the apostrophe of French printing."""
+    for mark in ";!?":
+        assert f" {mark}" not in text, f"a plain space before « {mark} »: {_around(text, f' {mark}')}"
+    for wrong in (" :", " »", "« ", "'"):
+        assert wrong not in text, f"typography: {_around(text, wrong)}"
+
+
+def _around(text: str, what: str) -> str:
+    place = text.index(what)
+    return text[max(0, place - 40) : place + 20]
