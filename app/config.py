@@ -25,7 +25,7 @@ DEFAULTS: dict[str, Any] = {
     # Letters
     "MAIL_SERVER": "",
     "MAIL_PORT": 587,
-    "MAIL_USE_TLS": False,
+    "MAIL_USE_TLS": True,  # STARTTLS, with the certificate verified
     "MAIL_USE_SSL": False,
     "MAIL_USERNAME": None,
     "MAIL_PASSWORD": None,

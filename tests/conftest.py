@@ -66,6 +66,7 @@ def settings(tmp_path: Path, mailbox: Mailbox) -> dict[str, object]:
         "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/paraphe.sqlite3",
         "MAIL_SERVER": "127.0.0.1",
         "MAIL_PORT": mailbox.port,
+        "MAIL_USE_TLS": False,
         "MAIL_TIMEOUT": 2,
         "MAIL_DEFAULT_SENDER": "charte@example.org",
     }
@@ -143,6 +144,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "FLASK_SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder}/paraphe.sqlite3",
         "FLASK_MAIL_SERVER": "127.0.0.1",
         "FLASK_MAIL_PORT": str(box.port),
+        "FLASK_MAIL_USE_TLS": "false",
         "FLASK_MAIL_DEFAULT_SENDER": "charte@example.org",
     }
     python = [sys.executable, "-m"]
