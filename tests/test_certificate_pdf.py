@@ -149,11 +149,11 @@ def test_quotes_and_prepositions_stay_with_their_word(written, list_name):
 
 
 @pytest.mark.poppler
-def test_narrow_no_break_spaces_are_printed_as_wide_ones(written):
-    charter = replace(CHARTER, purpose="Osons\u202f!")
+def test_narrow_no_break_spaces_become_wide_ones_and_do_not_break(written):
+    charter = replace(CHARTER, introduction=" ".join(f"{'o' * n}ui\u202f!" for n in range(1, 18)))
     text = poppler("pdftotext", "-raw", written(charter_pdf(charter, SITE)), "-")
-    assert "\u202f" not in text
-    assert "Osons !" in text.replace("\u00a0", " ")
+    assert "oui !" in text.replace("\u00a0", " ")
+    assert not [line for line in text.splitlines() if line.startswith("!")]
 
 
 @pytest.mark.poppler
