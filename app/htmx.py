@@ -1,6 +1,7 @@
 """The only place that knows htmx."""
 
-from flask import Response, after_this_request, request
+from flask import Response, after_this_request, redirect, request
+from flask.typing import ResponseReturnValue
 
 
 def wants_fragment() -> bool:
@@ -8,6 +9,13 @@ def wants_fragment() -> bool:
     after_this_request(_vary_on_htmx)
     headers = request.headers
     return headers.get("HX-Request") == "true" and headers.get("HX-Request-Type") != "full"
+
+
+def go_to(url: str) -> ResponseReturnValue:
+    """Send the visitor to another page, whoever asked: htmx would put a redirect's page inside this one."""
+    if wants_fragment():
+        return "", 204, {"HX-Redirect": url}
+    return redirect(url, code=303)
 
 
 def _vary_on_htmx(response: Response) -> Response:

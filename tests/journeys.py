@@ -35,6 +35,13 @@ def confirm(visitor: Visitor, mailbox: Mailbox) -> Page:
     return page.submit(".formulaire", agreed="y")
 
 
+def come_back(visitor: Visitor, deliver, mailbox: Mailbox, email: str = ELODIE["email"]) -> Page:
+    """Ask for an access link, receive it, use it."""
+    visitor.open("/retrouver").submit(".formulaire", email=email)
+    deliver()
+    return visitor.open(link_in(mailbox.letters[-1], "/acces/")).submit("main form")
+
+
 def signed_and_confirmed(
     visitor: Visitor, deliver, mailbox: Mailbox, *numbers: int, **changes: str | None
 ) -> Page:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.journeys import ELODIE, sign, signed_and_confirmed
+from tests.journeys import ELODIE, come_back, sign, signed_and_confirmed
 from tests.mailbox import link_in, text_of
 
 
@@ -20,9 +20,9 @@ def test_what_the_page_shows(own):
     assert own.text("#engagement-3 .depuis").startswith("Pris le ")
 
 
-def test_each_change_is_dated(own, candidate, citizen, later):
+def test_each_change_is_dated(own, candidate, citizen, deliver, mailbox, later):
     later(days=3)
-    page = own.submit("#prendre-1").submit("#prendre-2")
+    page = come_back(candidate, deliver, mailbox).submit("#prendre-1").submit("#prendre-2")
     assert page.url == "/ma-signature"
     assert "#engagement-1 .depuis" not in page
     assert page.text("#engagement-2 .depuis") != page.text("#engagement-3 .depuis")
@@ -90,6 +90,18 @@ def test_the_door_closes_by_itself(own, candidate, later):
     assert candidate.open("/ma-signature").url == "/ma-signature"
     later(minutes=31)
     assert candidate.open("/ma-signature").url == "/retrouver"
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_press_after_the_door_closed_is_not_taken_for_a_draft(own, candidate, citizen, later, htmx):
+    later(minutes=31)
+    page = own.submit("#prendre-2", htmx=htmx)
+    if htmx:
+        assert page.response.headers["HX-Redirect"] == "/retrouver"
+        page = candidate.open("/retrouver")
+    assert page.url == "/retrouver"
+    assert "n’est pas enregistré" in page.text(".note")
+    assert candidate.open("/").text(".compte") == "0 engagement sur 10"
 
 
 def test_coming_back_from_another_device(own, citizen, deliver, mailbox):

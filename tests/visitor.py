@@ -70,8 +70,9 @@ class Visitor:
             follow_redirects=True,
             **{kind: data} if data else {},
         )
-        page = Page(self, response)
+        response.get_data()
         response.close()
+        page = Page(self, response)
         if page.soup.html:
             check_house_rules(page.soup)
         return page

@@ -75,8 +75,9 @@ def certificate_pdf(snapshot: Snapshot) -> bytes:
     )
 
 
+@cache
 def charter_pdf(charter: Charter, url: str) -> bytes:
-    """Draw the blank charter on one A4 page; ``url`` is the site's. Raises: CertificateError."""
+    """Draw the blank charter on one A4 page, once; ``url`` is the site's. Raises: CertificateError."""
     return _draw("pdf/charter.html", charter, url)
 
 
@@ -153,7 +154,8 @@ def _draw(template: str, charter: Charter, url: str, **values: object) -> bytes:
         qr=_qr(url),
         **values,
     )
-    html = html.replace("\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}")  # which Atkinson lacks
+    # Atkinson lacks the narrow no-break space, and xhtml2pdf breaks lines there.
+    html = html.replace("\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}")
     page = BytesIO()
     with _rendering, _complaints() as complaints:
         result = pisa.CreatePDF(

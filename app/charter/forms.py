@@ -59,6 +59,7 @@ class AnswerForm(FrenchForm):
     """One press on one commitment: it sends the wanted state, so pressing twice is harmless."""
 
     taken = HiddenField(validators=[AnyOf(["yes", "no"])])
+    own = HiddenField()  # sent by the commitments of a confirmed signature
 
     @property
     def is_taken(self) -> bool:

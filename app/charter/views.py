@@ -27,7 +27,7 @@ from app.charter.visitor import (
 )
 from app.clock import now
 from app.extensions import charter, communes, db
-from app.htmx import wants_fragment
+from app.htmx import go_to, wants_fragment
 from app.models import Event, Signature, Status
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, Link, Purpose, TokenInvalid
 
@@ -56,6 +56,11 @@ def answer(number: int) -> ResponseReturnValue:
     form = AnswerForm()
     if not form.validate():
         abort(422)
+    if (
+        form.own.data and not signature.is_confirmed
+    ):  # the session closed since: a draft is not what was meant
+        flash("Votre session s’est fermée : ce dernier choix n’est pas enregistré. Demandez un nouveau lien.")
+        return go_to(url_for(".find"))
     db.session.add(signature)
     signing.answer(signature, commitment, taken=form.is_taken, now=now())
     db.session.commit()
