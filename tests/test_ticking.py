@@ -46,6 +46,15 @@ def test_a_tick_without_javascript_comes_back_to_its_line(app, candidate):
     assert rows(app, "SELECT number FROM pledge ORDER BY number") == [(3,), (4,)]
 
 
+def test_the_browser_keeps_its_draft_for_thirty_days(candidate, later):
+    page = candidate.open("/")
+    assert candidate.client.get_cookie("paraphe").expires is not None
+    later(days=29)
+    page.submit("#prendre-2", htmx=True)
+    later(days=29)
+    assert candidate.open("/").text(".compte") == "1 engagement sur 10"
+
+
 def test_saved_is_said_once(candidate):
     tick(candidate, 2)
     assert ".enregistre" not in candidate.open("/")

@@ -64,6 +64,7 @@ def answer(number: int) -> ResponseReturnValue:
     db.session.add(signature)
     signing.answer(signature, commitment, taken=form.is_taken, now=now())
     db.session.commit()
+    session.modified = True  # thirty more days for this draft in this browser
 
     if wants_fragment():
         return render_template("charter/_answered.html", signature=signature, commitment=commitment)
