@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Return the time in UTC, to the second: nothing here is faster than a person."""
-    return _time().replace(microsecond=0)
+    """Return the time in UTC."""
+    return _time()
 
 
 def _time() -> datetime:

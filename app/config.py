@@ -53,6 +53,8 @@ FIXED: dict[str, Any] = {
     "SESSION_REFRESH_EACH_REQUEST": False,  # so that only pages which use the session set a cookie
     "WTF_CSRF_TIME_LIMIT": None,
     "WTF_I18N_ENABLED": False,  # our own Meta.locales speaks French
+    "COMPRESS_ALGORITHM": ["br", "gzip"],
+    "COMPRESS_BR_LEVEL": 5,  # a tenth smaller than Zstandard's default, for 1 ms on the largest file
     "COMPRESS_MIMETYPES": [
         "text/html",
         "text/css",

@@ -80,7 +80,7 @@ def deliver_due() -> int:
         except Refused as error:
             letter.state, letter.trouble = LetterState.REFUSED, str(error)[:200]
             log.warning("letter %s refused: %s", letter.id, letter.trouble)
-        except Exception as error:  # noqa: BLE001  # a letter is owed: whatever happened, try again later
+        except Exception as error:  # a letter is owed: whatever happened, try again later
             letter.trouble = f"{type(error).__name__}: {error}"[:200]
             letter.due_at = now() + RETRIES[min(letter.attempts, len(RETRIES)) - 1]
             log.warning("letter %s delayed: %s", letter.id, letter.trouble)

@@ -39,6 +39,14 @@ TEXTS = {
         "Nous n’avons pas pu enregistrer ou lire vos informations. Réessayez dans un instant.",
     ),
 }
+#: Typed texts that are worth showing while they wait to be sent again.
+LABELS = {
+    "given_name": "Prénom",
+    "family_name": "Nom",
+    "commune": "Commune",
+    "list_name": "Nom de la liste",
+    "email": "Adresse électronique",
+}
 EXPIRED_FORM = (
     "Page restée ouverte trop longtemps",
     "Par sécurité, votre navigateur doit confirmer l’envoi. Ce que vous avez saisi est gardé ci-dessous.",
@@ -86,8 +94,10 @@ def _database_error(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
 
 def _page(error: HTTPException, title: str, text: str) -> ResponseReturnValue:
     status = error.code or 500
+    typed = _typed() if status != 413 else []
+    shown = [(LABELS[name], value) for name, value in typed if name in LABELS and value]
     page = render_template(
-        "errors/error.html", status=status, title=title, text=text, typed=_typed() if status != 413 else []
+        "errors/error.html", status=status, title=title, text=text, typed=typed, shown=shown
     )
     headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
     return page, status, headers

@@ -4,6 +4,7 @@ from flask import current_app, render_template, url_for
 from flask_mail import Message
 
 from app import loading, signatures
+from app.certificate import draw_certificate
 from app.extensions import charter
 from app.models import Letter, LetterKind, Signature, Status
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE
@@ -49,11 +50,8 @@ def _confirmed(signature: Signature, address: str) -> Message | None:
         back=url_for("charter.find", _external=True),
     )
     if signature.pledges:
-        # The PDF stack costs a second and 80 MB: only a process that makes a certificate pays for it.
-        from app.certificate.pdf import certificate_pdf  # noqa: PLC0415
-
         snapshot = signatures.snapshot(signature)
-        message.attach(snapshot.filename, "application/pdf", certificate_pdf(snapshot))
+        message.attach(snapshot.filename, "application/pdf", draw_certificate(snapshot))
     return message
 
 

@@ -40,7 +40,7 @@ def _enum(kind: type[enum.Enum]) -> Enum:
 class Base(DeclarativeBase):
     """Plain typed SQLAlchemy; constraints are named, so that migrations can drop them."""
 
-    type_annotation_map = {datetime: UTCDateTime}  # noqa: RUF012  # SQLAlchemy's own spelling
+    type_annotation_map = {datetime: UTCDateTime}
 
 
 Base.metadata.naming_convention = {

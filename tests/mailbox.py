@@ -26,7 +26,7 @@ class Mailbox:
         self.answer = "250 OK"
         self.port = free_port()
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if self.answer.startswith("250"):
             message = email.message_from_bytes(envelope.content, policy=default)
             message["X-Envelope-To"] = ", ".join(envelope.rcpt_tos)

@@ -37,6 +37,7 @@ def test_a_former_name_finds_the_commune_that_holds_it():
 
 def test_a_postcode_may_mean_several():
     assert len(names("24200")) > 1
+    assert all("24200" in commune.postcodes for commune in COMMUNES.find("24200"))
 
 
 def test_every_name_finds_its_commune_alone():

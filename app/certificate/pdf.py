@@ -75,9 +75,8 @@ def certificate_pdf(snapshot: Snapshot) -> bytes:
     )
 
 
-@cache
 def charter_pdf(charter: Charter, url: str) -> bytes:
-    """Draw the blank charter on one A4 page, once; ``url`` is the site's. Raises: CertificateError."""
+    """Draw the blank charter on one A4 page; ``url`` is the site's. Raises: CertificateError."""
     return _draw("pdf/charter.html", charter, url)
 
 

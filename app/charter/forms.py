@@ -9,15 +9,12 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import AnyOf, InputRequired, ValidationError
 
 from app.certificate.coverage import missing_characters
-from app.data.communes import Commune
+from app.data.communes import MOST_CHOICES, Commune
 from app.extensions import charter, communes
 from app.models import ConsentPurpose, Role, Signature
 from app.signatures import commune_of
 from app.signing import Signatory
 from app.text import clean_line
-
-#: More communes than this is not a choice any more.
-MOST_CHOICES = 25
 
 
 def _clean(value: str | None) -> str:
@@ -67,15 +64,19 @@ class AnswerForm(FrenchForm):
         return bool(self.taken.data == "yes")
 
 
-class EmailForm(FrenchForm):
-    """One address, exactly."""
-
-    email = StringField(
+def _email_field() -> StringField:
+    return StringField(
         "Adresse électronique",
         filters=[_clean],
         validators=[InputRequired("Indiquez votre adresse électronique.")],
         render_kw={"type": "email", "autocomplete": "email", "inputmode": "email", "maxlength": 254},
     )
+
+
+class EmailForm(FrenchForm):
+    """One address, exactly."""
+
+    email = _email_field()
 
     def validate_email(self, field: Field) -> None:
         """Keep the address in the one form under which it is stored: lower case, domain in Unicode."""
@@ -124,6 +125,7 @@ class IdentityForm(EmailForm):
     list_name = StringField(
         "Nom de la liste", filters=[_clean], validators=[Printable(80)], render_kw={"autocomplete": "off"}
     )
+    email = _email_field()  # again, so that it comes last on the page and among the errors
 
     #: What the typed commune may mean, when the person must choose.
     commune_choices: list[Commune]

@@ -16,6 +16,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from app import loading, signatures, signing
+from app.certificate import draw_certificate, draw_charter
 from app.charter.forms import AnswerForm, ConfirmForm, EmailForm, IdentityForm, SignForm
 from app.charter.visitor import (
     close_signature,
@@ -56,9 +57,8 @@ def answer(number: int) -> ResponseReturnValue:
     form = AnswerForm()
     if not form.validate():
         abort(422)
-    if (
-        form.own.data and not signature.is_confirmed
-    ):  # the session closed since: a draft is not what was meant
+    if form.own.data and not signature.is_confirmed:
+        # The session closed since the page was opened: a draft is not what was meant.
         flash("Votre session s’est fermée : ce dernier choix n’est pas enregistré. Demandez un nouveau lien.")
         return go_to(url_for(".find"))
     db.session.add(signature)
@@ -76,11 +76,7 @@ def answer(number: int) -> ResponseReturnValue:
 @bp.get("/charte.pdf")
 def blank() -> ResponseReturnValue:
     """Serve the blank charter, to print and pass around."""
-    # The PDF stack costs a second and 80 MB: only a process that makes a PDF pays for it.
-    from app.certificate.pdf import charter_pdf  # noqa: PLC0415
-
-    pdf = charter_pdf(charter, url_for(".index", _external=True))
-    return _pdf(pdf, "charte.pdf")
+    return _pdf(draw_charter(charter, url_for(".index", _external=True)), "charte.pdf")
 
 
 @bp.route("/signer", methods=["GET", "POST"])
@@ -94,10 +90,10 @@ def sign() -> ResponseReturnValue:
         return _sign_page(form, signature)
     if not form.validate():
         return _sign_page(form, signature, status=422)
-    signatory, moment = form.signatory(), now()
-    allowance = loading.allowance(signatory.email, current_app.config["LETTERS_PER_DAY"], moment)
+    signatory = form.signatory()
+    allowance = _allowance(signatory.email)
     try:
-        signing.sign(signature, signatory, form.consents(), charter=charter, allowance=allowance, now=moment)
+        signing.sign(signature, signatory, form.consents(), charter=charter, allowance=allowance, now=now())
     except signing.NothingTaken:
         return _sign_page(form, signature, status=422)
     except signing.TooManyLetters:
@@ -137,7 +133,7 @@ def sent() -> ResponseReturnValue:
         return render_template("charter/sent.html", form=form, signature=signature)
     if not form.validate():
         return render_template("charter/sent.html", form=form, signature=signature), 422
-    allowance = loading.allowance(form.address, current_app.config["LETTERS_PER_DAY"], now())
+    allowance = _allowance(form.address)
     try:
         signing.write_again(signature, form.address, allowance, now())
     except signing.TooManyLetters:
@@ -200,7 +196,7 @@ def resend(token: str) -> ResponseReturnValue:
     if signature.status is not Status.PENDING or link.fingerprint != CONFIRM_SIGNATURE.fingerprint(signature):
         return redirect(url_for(".confirm", token=token), code=303)
     address = str(signature.email)
-    allowance = loading.allowance(address, current_app.config["LETTERS_PER_DAY"], now())
+    allowance = _allowance(address)
     try:
         signing.owe_confirmation(signature, address, allowance, now())
     except signing.TooManyLetters:
@@ -227,7 +223,7 @@ def correct(token: str) -> ResponseReturnValue:
     if not form.validate():
         return render_template("charter/correct.html", form=form, token=token, communes=communes), 422
     signatory = form.signatory()
-    allowance = loading.allowance(signatory.email, current_app.config["LETTERS_PER_DAY"], now())
+    allowance = _allowance(signatory.email)
     try:
         moved = signing.correct(signature, signatory, allowance=allowance, now=now())
     except signing.TooManyLetters:
@@ -249,11 +245,8 @@ def own() -> ResponseReturnValue:
 @bp.get("/ma-signature/certificat.pdf")
 def certificate_file() -> ResponseReturnValue:
     """Serve my certificate."""
-    # The PDF stack costs a second and 80 MB: only a process that makes a PDF pays for it.
-    from app.certificate.pdf import certificate_pdf  # noqa: PLC0415
-
     snapshot = signatures.snapshot(_certified())
-    return _pdf(certificate_pdf(snapshot), snapshot.filename)
+    return _pdf(draw_certificate(snapshot), snapshot.filename)
 
 
 @bp.get("/ma-signature/certificat")
@@ -287,7 +280,7 @@ def find() -> ResponseReturnValue:
     if not form.validate():
         return render_template("charter/find.html", form=form), 422
     found = loading.at_address(form.address)
-    allowance = loading.allowance(form.address, current_app.config["LETTERS_PER_DAY"], now())
+    allowance = _allowance(form.address)
     if found and allowance.letters > 0:
         signing.ask_access(found, allowance, now())
     db.session.add(Event("access-asked", now()))  # so that known and unknown both write, and take as long
@@ -314,6 +307,10 @@ def access(token: str) -> ResponseReturnValue:
     db.session.commit()
     open_signature(signature)
     return redirect(url_for(".own"), code=303)
+
+
+def _allowance(address: str) -> signing.Allowance:
+    return loading.allowance(address, current_app.config["LETTERS_PER_DAY"], now())
 
 
 def _opened(purpose: Purpose, token: str) -> tuple[Link, Signature]:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from app.text import fold
 
+#: More communes than this is not a choice any more.
+MOST_CHOICES = 25
+
 
 @dataclass(frozen=True)
 class Commune:
@@ -42,13 +45,16 @@ def _split_article(name: str) -> tuple[str, str]:
 
 
 class Communes:
-    """All the communes, by INSEE code and by what people type."""
+    """All the communes, by INSEE code and by what people type.
+
+    Nobody types an INSEE code, and many of them are the postcode of somewhere else.
+    """
 
     def __init__(self, communes: Iterable[Commune]) -> None:
         self._by_insee: Mapping[str, Commune] = {c.insee: c for c in communes}
         self._by_key: dict[str, list[Commune]] = {}
         for commune in self:
-            for spelling in (commune.name, *commune.former_names, *commune.postcodes, commune.insee):
+            for spelling in (commune.name, *commune.former_names, *commune.postcodes):
                 found = self._by_key.setdefault(_key(spelling), [])
                 if commune not in found:
                     found.append(commune)

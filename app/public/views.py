@@ -1,11 +1,15 @@
 """The public pages. They read, set no cookie, and never see an address."""
 
+from collections.abc import Sequence
+
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import loading, register, signatures
+from app.data.communes import MOST_CHOICES, Commune
 from app.extensions import communes
 from app.numbers import parse_number
+from app.register import Page
 
 bp = Blueprint("public", __name__)
 
@@ -15,22 +19,32 @@ def signatories() -> ResponseReturnValue:
     """List who signed, newest first, in the whole territory or in one commune."""
     typed = request.args.get("commune", "").strip()
     found = communes.find(typed) if typed else []
-    commune = found[0] if len(found) == 1 else None
-    if typed and commune is None:
-        # Several to choose from, or none: nothing is listed that was not asked for.
-        choices = found or communes.closest(typed)
-        question = render_template(
-            "public/signatories.html",
-            typed=typed,
-            commune=None,
-            choices=choices,
-            page=None,
-            communes=communes,
-        )
-        return question, 200 if found else 404
-    page = register.page(commune.insee if commune else None, request.args.get("apres"))
+    if len(found) == 1 or not typed:
+        commune = found[0] if found else None
+        page = register.page(commune.insee if commune else None, request.args.get("apres"))
+        return _register(typed, commune=commune, page=page)
+    # Several to choose from, or none: nothing is listed that was not asked for.
+    vague = len(found) > MOST_CHOICES
+    choices = [] if vague else found or communes.closest(typed)
+    return _register(typed, choices=choices, vague=vague), 200 if found else 404
+
+
+def _register(
+    typed: str,
+    *,
+    commune: Commune | None = None,
+    page: Page | None = None,
+    choices: Sequence[Commune] = (),
+    vague: bool = False,
+) -> str:
     return render_template(
-        "public/signatories.html", typed=typed, commune=commune, choices=[], page=page, communes=communes
+        "public/signatories.html",
+        typed=typed,
+        commune=commune,
+        page=page,
+        choices=choices,
+        vague=vague,
+        communes=communes,
     )
 
 

@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from email.message import EmailMessage
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.conftest import Site
-from tests.mailbox import link_in
+from tests.mailbox import link_in, text_of
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,14 @@ def tick(page: Page, *numbers: int, taken: bool = True, touch: bool = False) -> 
 
 
 def shown(page: Page) -> set[int]:
-    """Return the commitments that the page shows as taken, once the page is still."""
+    """Return the commitments that the page shows as taken at this moment."""
     boxes = page.get_by_role("checkbox", checked=True).filter(has=page.locator(".panneau"))
     return {int((box.get_attribute("id") or "").removeprefix("prendre-")) for box in boxes.all()}
 
 
-def stored(page: Page, path: str = "/") -> set[int]:
+def stored(page: Page) -> set[int]:
     """Return the commitments that the server holds for this browser."""
-    html = page.context.request.get(path).text()
+    html = page.context.request.get("/").text()
     buttons = re.findall(r'id="prendre-(\d+)"[^>]*aria-checked="(true|false)"', html)
     assert len(buttons) == 10
     return {int(number) for number, checked in buttons if checked == "true"}
@@ -74,15 +75,20 @@ def submit(page: Page) -> None:
     page.get_by_role("button", name="Recevoir le lien de confirmation").click()
 
 
-def sign(page: Page, site: Site, person: Person, *numbers: int) -> str:
-    """Tick, say who signs, and return the link of the letter that came."""
+def ask_to_sign(page: Page, person: Person, *numbers: int) -> None:
+    """Tick, and say who signs: a letter leaves."""
     tick(page, *numbers)
     page.goto("/signer")
     fill(page, person)
-    before = len(site.mailbox.letters)
     submit(page)
     expect(page).to_have_url(re.compile("/signer/envoye$"))
-    return link_in(site.mailbox.wait(before + 1), "/confirmer/")
+
+
+def sign(page: Page, site: Site, person: Person, *numbers: int) -> str:
+    """Tick, say who signs, and return the link of the letter that came."""
+    before = len(site.mailbox.letters)
+    ask_to_sign(page, person, *numbers)
+    return link_in(letter_to(person, site, before, "/confirmer/"), "/confirmer/")
 
 
 def confirm(page: Page, link: str) -> None:
@@ -100,4 +106,14 @@ def come_back(page: Page, site: Site, person: Person) -> str:
     before = len(site.mailbox.letters)
     page.get_by_role("button", name="Recevoir mon lien").click()
     expect(page).to_have_url(re.compile("/retrouver/envoye$"))
-    return link_in(site.mailbox.wait(before + 1), "/acces/")
+    return link_in(letter_to(person, site, before, "/acces/"), "/acces/")
+
+
+def letter_to(person: Person, site: Site, before: int, words: str) -> EmailMessage:
+    """Wait for a letter to somebody that holds some words, among those that follow the first ``before``."""
+    count = before + 1
+    while True:
+        letter = site.mailbox.wait(count)
+        if letter["X-Envelope-To"] == person.email and words in text_of(letter):
+            return letter
+        count += 1

@@ -1,11 +1,12 @@
 import re
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.steps import Person, come_back, fill, shown, submit, tick
+from tests.browser.steps import Person, come_back, fill, letter_to, shown, submit, tick
 from tests.conftest import Site
 from tests.mailbox import link_in
 
@@ -41,16 +42,17 @@ def test_from_the_first_tick_to_the_certificate_and_back(
     submit(page)
     expect(page).to_have_url(re.compile("/signer/envoye$"))
     expect(page.locator("main")).to_contain_text(someone.email)
-    link = link_in(site.mailbox.wait(letters + 1), "/confirmer/")
+    link = link_in(letter_to(someone, site, letters, "/confirmer/"), "/confirmer/")
 
     page = open_page(link, **options)  # on another device, where the mailbox is
     _confirm(page, someone, commune)
-    _find_the_certificate_in_the_letter(site, letters + 2)
+    _find_the_certificate_in(letter_to(someone, site, letters, "Votre certificat est joint"))
     _download_the_certificate(page, someone)
     _find_the_signature_in_public(open_page("/signataires", **options), someone, commune)
 
     page.goto("/ma-signature")
     page.get_by_role("button", name="fermer ma session").click()
+    expect(page.locator("#progression")).to_contain_text("0 engagement sur 10")
     assert not shown(page)
     page.goto("/ma-signature")
     expect(page).to_have_url(re.compile("/retrouver$"))
@@ -122,8 +124,8 @@ def _confirm(page: Page, someone: Person, commune: str) -> None:
     assert shown(page) == TAKEN
 
 
-def _find_the_certificate_in_the_letter(site: Site, count: int) -> None:
-    (attachment,) = site.mailbox.wait(count).iter_attachments()
+def _find_the_certificate_in(letter: EmailMessage) -> None:
+    (attachment,) = letter.iter_attachments()
     assert attachment.get_content_type() == "application/pdf"
     assert attachment.get_content().startswith(b"%PDF")
 

@@ -68,7 +68,7 @@ def _listen(context: BrowserContext, host: str, troubles: list[str]) -> None:
 
     def on_console(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and STATUS_MESSAGE not in message.text:
-            troubles.append(f"console: {message.text}")
+            troubles.append(f"console: {message.text} ({message.location['url']})")
 
     context.on("request", on_request)
     context.on("requestfailed", on_failure)
