@@ -1,5 +1,6 @@
 """Configuration: defaults, then ``instance/config.py``, then ``FLASK_*`` variables, then overrides."""
 
+import ipaddress
 import os
 import secrets
 from collections.abc import Mapping
@@ -108,8 +109,19 @@ def _prepare_development(app: Flask) -> None:
     config["SERVER_NAME"] = config["SERVER_NAME"] or "127.0.0.1:5000"
     config["PREFERRED_URL_SCHEME"] = config["PREFERRED_URL_SCHEME"] or "http"
     config["MAIL_DEFAULT_SENDER"] = config["MAIL_DEFAULT_SENDER"] or "charte@localhost"
-    if config["PREFERRED_URL_SCHEME"] == "https":
-        raise ConfigError("Debug mode must not face the public: unset FLASK_DEBUG, or serve over http.")
+    if config["PREFERRED_URL_SCHEME"] == "https" or not _is_at_home(config["SERVER_NAME"]):
+        raise ConfigError(
+            f"Debug mode must not face the public ({config['SERVER_NAME']}): unset FLASK_DEBUG, or serve "
+            "over http on this machine or its local network."
+        )
+
+
+def _is_at_home(server_name: str) -> bool:
+    host = server_name.rpartition(":")[0] or server_name
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_private  # loopback included
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local"))
 
 
 def _require(app: Flask) -> None:

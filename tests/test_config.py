@@ -30,10 +30,20 @@ def test_what_is_missing_is_said(settings, changes, words):
         create_app(settings | changes)
 
 
-def test_debug_does_not_face_the_public(settings, monkeypatch):
+@pytest.mark.parametrize(
+    "changes",
+    [{"PREFERRED_URL_SCHEME": "https"}, {"SERVER_NAME": "charte.example.fr"}, {"SERVER_NAME": "9.9.9.9:80"}],
+)
+def test_debug_does_not_face_the_public(settings, monkeypatch, changes):
     monkeypatch.setenv("FLASK_DEBUG", "1")
     with pytest.raises(ConfigError, match="Debug mode must not face the public"):
-        create_app(settings | {"PREFERRED_URL_SCHEME": "https"})
+        create_app(settings | changes)
+
+
+@pytest.mark.parametrize("name", ["localhost", "localhost:5000", "127.0.0.1:5000", "192.168.1.20:5000"])
+def test_debug_at_home(settings, monkeypatch, name):
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    assert create_app(settings | {"SERVER_NAME": name}).debug
 
 
 def test_the_environment_is_read(settings, monkeypatch):
