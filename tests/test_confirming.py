@@ -52,6 +52,15 @@ def test_confirming_leads_to_a_clean_url_and_opens_the_session(app, citizen, lin
     assert ".succes" not in citizen.open("/ma-signature")
 
 
+def test_opening_keeps_nothing_of_the_session_before(candidate, link):
+    page = candidate.open(link)
+    before = page["main form [name=csrf_token]"]["value"]
+    page.submit(".formulaire", agreed="y")
+    with candidate.client.session_transaction() as session:
+        assert "draft" not in session
+    assert candidate.send("post", "/ma-signature/fermer", {"csrf_token": before}, {}).status == 400
+
+
 def test_a_second_use_says_so_and_how_to_get_the_certificate(citizen, candidate, link):
     citizen.open(link).submit(".formulaire", agreed="y")
     page = candidate.open(link)

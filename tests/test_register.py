@@ -47,7 +47,9 @@ def test_newest_first_with_their_commitments(people, citizen):
 
 def test_unconfirmed_signatures_are_nowhere(candidate, citizen):
     sign(candidate)
-    assert "Élodie" not in citizen.open("/signataires").text()
+    page = citizen.open("/signataires")
+    assert page.text(".total") == "0 signature confirmée"
+    assert "Élodie" not in page.text()
 
 
 @pytest.mark.parametrize(
