@@ -6,7 +6,7 @@ UV ?= uv
 ARGS ?=
 
 IN_VENV = .venv/bin/python -m
-FLASK = FLASK_SERVER_NAME=127.0.0.1:$(PORT) $(IN_VENV) flask --app wsgi --debug
+FLASK = FLASK_SERVER_NAME=127.0.0.1:$(PORT) $(IN_VENV) flask --debug
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 
@@ -17,8 +17,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
 
 run: .venv/requirements.done ## install what is needed, then serve on 127.0.0.1:5000 (PORT=… to change)
-	@$(FLASK) db upgrade
-	@$(FLASK) run --host 127.0.0.1 --port $(PORT)
+	@$(FLASK) --app app db upgrade
+	@$(FLASK) --app wsgi run --host 127.0.0.1 --port $(PORT)
 
 test: lint ## lint, then run all tests (ARGS=… goes to pytest)
 	$(IN_VENV) pytest -q --durations=5 $(ARGS)

@@ -28,8 +28,8 @@ DEFAULTS: dict[str, Any] = {
     "MAIL_PORT": 587,
     "MAIL_USE_TLS": True,  # STARTTLS, with the certificate verified
     "MAIL_USE_SSL": False,
-    "MAIL_USERNAME": None,
-    "MAIL_PASSWORD": None,
+    "MAIL_USERNAME": "",
+    "MAIL_PASSWORD": "",
     "MAIL_DEFAULT_SENDER": "",
     "MAIL_TIMEOUT": 15,  # seconds
     "LETTERS_PER_DAY": 3,  # unanswered, to one address
@@ -52,6 +52,7 @@ FIXED: dict[str, Any] = {
     "SESSION_COOKIE_HTTPONLY": True,
     "SESSION_COOKIE_SAMESITE": "Lax",
     "SESSION_REFRESH_EACH_REQUEST": False,  # so that only pages which use the session set a cookie
+    "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": True},  # names and addresses stay out of the log
     "WTF_CSRF_TIME_LIMIT": None,
     "WTF_I18N_ENABLED": False,  # our own Meta.locales speaks French
     "COMPRESS_ALGORITHM": ["br", "gzip"],
@@ -78,10 +79,10 @@ def configure(app: Flask, overrides: Mapping[str, Any]) -> None:
     app.config.from_mapping(overrides)
     config = app.config
     for key, default in DEFAULTS.items():
-        if default is not None and type(config[key]) is not type(default):
-            raise ConfigError(
-                f"{key} is {config[key]!r}; it must be a {type(default).__name__}. In an environment "
-                f"variable, values are read as JSON: write a text that looks like a number in quotes."
+        if type(config[key]) is not type(default):
+            raise ConfigError(  # without the value, which may be a secret
+                f"{key} is of type {type(config[key]).__name__}; it must be {type(default).__name__}. In an "
+                "environment variable, values are read as JSON: quote a text that looks like a number."
             )
     if app.debug:
         _prepare_development(app)
@@ -133,6 +134,12 @@ def _require(app: Flask) -> None:
             "SERVER_NAME is missing: set it to the public host name (FLASK_SERVER_NAME=charte.example.fr), "
             "since links in letters are made of it. To look around, use `make run`."
         )
+    if "/" in config["SERVER_NAME"]:
+        raise ConfigError(f"SERVER_NAME is {config['SERVER_NAME']!r}: write the host name alone.")
+    if config["PREFERRED_URL_SCHEME"] not in ("http", "https"):
+        raise ConfigError("PREFERRED_URL_SCHEME must be http or https.")
+    if config["MAIL_USE_SSL"]:
+        config["MAIL_USE_TLS"] = False  # TLS from the first byte leaves nothing for STARTTLS to do
     if not config["MAIL_SERVER"] and not app.debug:
         raise ConfigError("MAIL_SERVER is missing: set it to your SMTP relay, or no letter can leave.")
     if not config["MAIL_DEFAULT_SENDER"]:

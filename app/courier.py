@@ -71,6 +71,7 @@ def deliver_due() -> int:
     for letter in _claimed():
         try:
             message = compose(letter)
+            db.session.commit()  # what was read is let go: the relay may take its time, nobody waits for it
             if message is None:
                 letter.state = LetterState.VOID
             else:
@@ -79,11 +80,11 @@ def deliver_due() -> int:
                 sent += 1
         except Refused as error:
             letter.state, letter.trouble = LetterState.REFUSED, str(error)[:200]
-            log.warning("letter %s refused: %s", letter.id, letter.trouble)
+            log.warning("letter %s refused", letter.id)  # its trouble may name the address: not in a log
         except Exception as error:  # a letter is owed: whatever happened, try again later
             letter.trouble = f"{type(error).__name__}: {error}"[:200]
             letter.due_at = now() + RETRIES[min(letter.attempts, len(RETRIES)) - 1]
-            log.warning("letter %s delayed: %s", letter.id, letter.trouble)
+            log.warning("letter %s delayed: %s", letter.id, type(error).__name__)
         db.session.commit()
     return sent
 
@@ -114,16 +115,20 @@ def _claimed() -> Iterator[Letter]:
 
 
 def _send(message: flask_mail.Message) -> None:
-    """Hand a message to the relay. Raises: Refused, OSError, smtplib.SMTPException."""
+    """Hand a message to the relay. Raises: Refused, OSError, smtplib.SMTPException.
+
+    Only what the relay says of the recipient or of the text is final. What it says of us (greeting, login,
+    sender) is for the person who runs the site to mend, and the letter waits for it.
+    """
     try:
         with _Connection(current_app.extensions["mail"]) as connection:
             connection.send(message)
     except smtplib.SMTPRecipientsRefused as error:
-        _raise_if_final(next(iter(error.recipients.values()))[0], error)
+        ((code, _),) = error.recipients.values()
+        _raise_if_final(code, error)
         raise
-    except smtplib.SMTPResponseException as error:
-        if not isinstance(error, smtplib.SMTPAuthenticationError):  # ours to mend, not the letter's fault
-            _raise_if_final(error.smtp_code, error)
+    except smtplib.SMTPDataError as error:
+        _raise_if_final(error.smtp_code, error)
         raise
 
 

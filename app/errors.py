@@ -1,7 +1,6 @@
 """Errors in French, in the look of the site, with what was typed kept."""
 
 import logging
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Flask, render_template, request, url_for
@@ -47,6 +46,7 @@ LABELS = {
     "list_name": "Nom de la liste",
     "email": "Adresse électronique",
 }
+OTHER = ("Demande refusée", "Le site ne peut pas répondre à cette demande.")
 EXPIRED_FORM = (
     "Page restée ouverte trop longtemps",
     "Par sécurité, votre navigateur doit confirmer l’envoi. Ce que vous avez saisi est gardé ci-dessous.",
@@ -74,9 +74,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
         return error.response  # a redirect
     status = error.code or 500
-    title, text = TEXTS.get(status, (HTTPStatus(status).phrase, ""))
-    # Werkzeug's own descriptions are in English; a view that wrote a French one says so by its type.
-    return _page(error, title, getattr(error, "french", text))
+    return _page(error, *TEXTS.get(status, OTHER))  # Werkzeug's own descriptions are in English
 
 
 def _expired_form(error: CSRFError) -> ResponseReturnValue:

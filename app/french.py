@@ -30,6 +30,15 @@ def clock_time(moment: datetime) -> str:
     return f"{local.hour}\N{NO-BREAK SPACE}h\N{NO-BREAK SPACE}{local.minute:02}"
 
 
+def duration(seconds: int) -> str:
+    """Write how long something lasts, in the largest unit that is whole: « 7 jours », « 90 minutes »."""
+    for unit, word in ((86400, "jour"), (3600, "heure"), (60, "minute")):
+        if seconds >= unit and seconds % unit == 0:
+            count = seconds // unit
+            return f"{count} {word}{'s' if count > 1 else ''}"
+    return f"{seconds} secondes"
+
+
 def commitments_of(count: int, total: int) -> str:
     """Write how many commitments were taken: « 7 engagements sur 10 »."""
     return f"{count} engagement{'s' if count > 1 else ''} sur {total}"

@@ -1,13 +1,20 @@
 """The letters: one folder of ``templates/mail`` each, their text made when they leave."""
 
+from email.charset import QP, Charset
+
 from flask import current_app, render_template, url_for
 from flask_mail import Message
 
 from app import loading, signatures
 from app.certificate import draw_certificate
 from app.extensions import charter
+from app.french import duration
 from app.models import Letter, LetterKind, Signature, Status
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE
+
+#: UTF-8 in short lines: RFC 5321 (4.5.3.1.6) allows 1,000 octets, which a long name and its link exceed.
+QUOTED_PRINTABLE = Charset("utf-8")
+QUOTED_PRINTABLE.header_encoding = QUOTED_PRINTABLE.body_encoding = QP
 
 
 def compose(letter: Letter) -> Message | None:
@@ -34,7 +41,7 @@ def _confirm(signature: Signature, address: str) -> Message | None:
         address,
         signature=signature,
         link=url_for("charter.confirm", token=token, _external=True),
-        days=current_app.config["CONFIRMATION_MAX_AGE"] // 86400,
+        lifetime=duration(current_app.config["CONFIRMATION_MAX_AGE"]),
     )
 
 
@@ -56,15 +63,16 @@ def _confirmed(signature: Signature, address: str) -> Message | None:
 
 
 def _access(signature: Signature, address: str) -> Message | None:
-    """Give the way back to every signature confirmed at this address."""
+    """Give the way back to every signature of this address: opened if confirmed, else to be confirmed."""
     doors = [
         (s, url_for("charter.access", token=ACCESS_SIGNATURE.token(s), _external=True))
-        for s in loading.at_address(address)
         if s.is_confirmed
+        else (s, url_for("charter.confirm", token=CONFIRM_SIGNATURE.token(s), _external=True))
+        for s in loading.at_address(address)
     ]
     if not doors:
         return None
-    return _message("access", address, doors=doors, minutes=current_app.config["ACCESS_MAX_AGE"] // 60)
+    return _message("access", address, doors=doors, lifetime=duration(current_app.config["ACCESS_MAX_AGE"]))
 
 
 def _message(folder: str, address: str, **values: object) -> Message:
@@ -75,6 +83,7 @@ def _message(folder: str, address: str, **values: object) -> Message:
         body=render_template(f"mail/{folder}/body.txt", **values),
         html=render_template(f"mail/{folder}/body.html", subject=subject, **values),
         sender=(f"{charter.short_title} {charter.territory.name}", current_app.config["MAIL_DEFAULT_SENDER"]),
+        charset=QUOTED_PRINTABLE,  # type: ignore[arg-type]  # which the standard library takes as well
         # RFC 3834: no answering machine answers us.
         extra_headers={"Auto-Submitted": "auto-generated"},
     )

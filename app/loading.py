@@ -1,13 +1,11 @@
 """Rows found for the views: who is this, who else is that, how many letters already."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import selectinload
 
 from app.extensions import db
-from app.models import Certificate, Letter, LetterKind, LetterState, Signature, Status
-from app.signing import LETTERS_SPAN, Allowance
+from app.models import Certificate, Event, Letter, LetterKind, LetterState, Signature, Status
 
 
 def by_code(code: str) -> Signature | None:
@@ -37,28 +35,32 @@ def at_address(email: str) -> list[Signature]:
     found = db.session.scalars(
         select(Signature)
         .where(Signature.email == email, Signature.status.in_((Status.CONFIRMED, Status.PENDING)))
-        .options(selectinload(Signature.letters))
         .order_by(Signature.status, Signature.id)  # "confirmed" < "pending"
     )
     return list(found)
 
 
-def allowance(email: str, per_day: int, now: datetime) -> Allowance:
-    """Count how many letters an address may still be sent; confirming one resets the count."""
+def may_write(kind: LetterKind, email: str, per_day: int, now: datetime) -> bool:
+    """Whether an address may be sent one more letter of that kind: so many a day, until one is answered.
+
+    Each kind has its own count, so that asking for access, which writes to known addresses only, changes
+    nothing of what signing does for that address.
+    """
+    answers = {LetterKind.CONFIRM: "confirmed", LetterKind.ACCESS: "opened"}
     answered = db.session.scalar(
-        select(func.max(Signature.confirmed_at)).where(
-            Signature.email == email, Signature.status == Status.CONFIRMED
-        )
+        select(func.max(Event.at))
+        .join(Signature)
+        .where(Signature.email == email, Event.what == answers[kind])
     )
-    since = max(now - LETTERS_SPAN, answered) if answered else now - LETTERS_SPAN
+    since = max(now - timedelta(days=1), answered) if answered else now - timedelta(days=1)
     sent = db.session.scalar(
         select(func.count())
         .select_from(Letter)
         .where(
             Letter.address == email,
-            Letter.kind.in_((LetterKind.CONFIRM, LetterKind.ACCESS)),
+            Letter.kind == kind,
             Letter.state != LetterState.VOID,
             Letter.created_at > since,
         )
     )
-    return Allowance(per_day - (sent or 0))
+    return (sent or 0) < per_day

@@ -117,13 +117,13 @@ class Signature(Base):
     given_name: Mapped[str | None] = mapped_column(String(60))
     family_name: Mapped[str | None] = mapped_column(String(60))
     #: The name folded (no case, accent or hyphen): what makes two signatures one person's.
-    name_key: Mapped[str | None] = mapped_column(String(130))
+    name_key: Mapped[str | None] = mapped_column(String(400))  # folding may lengthen: « ß » is « ss »
     role: Mapped[Role | None] = mapped_column(_enum(Role))
     commune: Mapped[str | None] = mapped_column(String(5))  # INSEE code
     list_name: Mapped[str | None] = mapped_column(String(80))
     email: Mapped[str | None] = mapped_column(String(254), index=True)
     created_at: Mapped[datetime]
-    #: The last change made by its owner; idle drafts are purged by it.
+    #: The last change made by its owner: what tells an idle draft.
     touched_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     #: Access links used so far. Each use makes the links sent before it worthless.

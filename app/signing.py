@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from app import numbers
 from app.data.charter import Charter, Commitment
@@ -24,9 +24,6 @@ from app.models import (
 )
 from app.text import fold
 
-#: Letters to one address are counted over this span.
-LETTERS_SPAN = timedelta(days=1)
-
 
 class SigningError(Exception):
     """A rule of signing says no."""
@@ -34,10 +31,6 @@ class SigningError(Exception):
 
 class NothingTaken(SigningError):
     """A signature needs at least one commitment."""
-
-
-class TooManyLetters(SigningError):
-    """The address has had its letters of the day, and answered none."""
 
 
 class ChangedMeanwhile(SigningError):
@@ -59,18 +52,6 @@ class Signatory:
     def name_key(self) -> str:
         """What two spellings of the same name share."""
         return fold(f"{self.given_name} {self.family_name}")
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """How many more letters may be owed to an address now."""
-
-    letters: int
-
-    def spend(self) -> None:
-        """Count one more letter. Raises: TooManyLetters."""
-        if self.letters <= 0:
-            raise TooManyLetters
 
 
 def new_draft(now: datetime, code: str | None = None) -> Signature:
@@ -100,47 +81,58 @@ def sign(
     consents: Mapping[ConsentPurpose, str],
     *,
     charter: Charter,
-    allowance: Allowance,
+    may_write: bool,
     now: datetime,
 ) -> None:
-    """Name the person, keep their consents with the words they read, and owe them a letter.
+    """Name the person, keep their consents with the words they read, and owe them a letter if we may write.
 
-    Raises: NothingTaken, TooManyLetters.
+    Raises: NothingTaken.
     """
     if not signature.pledges:
         raise NothingTaken
-    owe_confirmation(signature, signatory.email, allowance, now)
     _name(signature, signatory, now)
     signature.status = Status.PENDING
     signature.edition = charter.edition
-    signature.consents = [
-        Consent(purpose=purpose, wording=wording, edition=charter.edition, given_at=now)
-        for purpose, wording in consents.items()
-    ]
+    _consent(signature, consents, now)
     signature.events.append(Event("signed", now))
+    if may_write:
+        owe_confirmation(signature, now)
 
 
-def correct(signature: Signature, signatory: Signatory, *, allowance: Allowance, now: datetime) -> bool:
-    """Correct a pending signature; return whether a letter now goes to a new address.
-
-    Raises: TooManyLetters.
-    """
+def correct(
+    signature: Signature,
+    signatory: Signatory,
+    consents: Mapping[ConsentPurpose, str],
+    *,
+    may_write: bool,
+    now: datetime,
+) -> bool:
+    """Correct a pending signature; return whether its address is a new one, to be confirmed by a letter."""
     moved = signatory.email != signature.email
-    if moved:
-        owe_confirmation(signature, signatory.email, allowance, now)
     _name(signature, signatory, now)
+    _consent(signature, consents, now)
     signature.events.append(Event("corrected", now))
+    if moved and may_write:
+        owe_confirmation(signature, now)
     return moved
 
 
-def write_again(signature: Signature, address: str, allowance: Allowance, now: datetime) -> None:
-    """Ask again to confirm a pending signature, at a corrected address if it is one.
-
-    Raises: TooManyLetters.
-    """
-    owe_confirmation(signature, address, allowance, now)
+def write_again(signature: Signature, address: str, *, may_write: bool, now: datetime) -> None:
+    """Ask again to confirm a pending signature, at a corrected address if it is one."""
     signature.email = address
     signature.touched_at = now
+    if may_write:
+        owe_confirmation(signature, now)
+
+
+def _consent(signature: Signature, consents: Mapping[ConsentPurpose, str], now: datetime) -> None:
+    """Keep what is agreed to, and nothing else; what was agreed to before keeps its date."""
+    standing = {(consent.purpose, consent.wording): consent for consent in signature.consents}
+    signature.consents = [
+        standing.get((purpose, wording))
+        or Consent(purpose=purpose, wording=wording, edition=str(signature.edition), given_at=now)
+        for purpose, wording in consents.items()
+    ]
 
 
 def _name(signature: Signature, signatory: Signatory, now: datetime) -> None:
@@ -154,8 +146,9 @@ def _name(signature: Signature, signatory: Signatory, now: datetime) -> None:
     signature.touched_at = now
 
 
-def owe_confirmation(signature: Signature, address: str, allowance: Allowance, now: datetime) -> None:
-    """Owe the letter that asks to confirm, once: a double click owes one. Raises: TooManyLetters."""
+def owe_confirmation(signature: Signature, now: datetime) -> None:
+    """Owe the letter that asks to confirm, once: a double click owes one."""
+    address = _address(signature)
     waiting = any(
         letter.kind is LetterKind.CONFIRM
         and letter.state is LetterState.WAITING
@@ -163,7 +156,6 @@ def owe_confirmation(signature: Signature, address: str, allowance: Allowance, n
         for letter in signature.letters
     )
     if not waiting:
-        allowance.spend()
         owe(signature, LetterKind.CONFIRM, address, now)
 
 
@@ -191,6 +183,7 @@ def fingerprint(signature: Signature, charter: Charter) -> str:
         signature.commune,
         signature.list_name,
         sorted(signature.pledges),
+        sorted(consent.wording for consent in signature.consents),
     )
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:32]
 
@@ -227,6 +220,7 @@ def _merge(signature: Signature, standing: Signature, now: datetime) -> None:
     for number in signature.pledges.keys() - standing.pledges.keys():
         standing.pledges[number] = Pledge(number=number, taken_at=now)
         standing.events.append(Event("taken", now, number=number))
+    _consent(standing, {c.purpose: c.wording for c in (*standing.consents, *signature.consents)}, now)
     standing.role = signature.role
     standing.list_name = signature.list_name
     standing.touched_at = now
@@ -237,19 +231,17 @@ def _merge(signature: Signature, standing: Signature, now: datetime) -> None:
 
 def _announce(signature: Signature, now: datetime) -> None:
     signature.events.append(Event("confirmed", now))
+    owe(signature, LetterKind.CONFIRMED, _address(signature), now)
+
+
+def ask_access(signatures: list[Signature], now: datetime) -> None:
+    """Owe one letter with the way back to every signature of an address."""
+    owe(signatures[0], LetterKind.ACCESS, _address(signatures[0]), now)
+
+
+def _address(signature: Signature) -> str:
     assert signature.email is not None  # by the table's own check
-    owe(signature, LetterKind.CONFIRMED, signature.email, now)
-
-
-def ask_access(signatures: list[Signature], allowance: Allowance, now: datetime) -> None:
-    """Owe one letter with the way back to every signature of an address. Raises: TooManyLetters."""
-    first = signatures[0]
-    assert first.email is not None  # by the table's own check
-    if first.is_confirmed:
-        allowance.spend()
-        owe(first, LetterKind.ACCESS, first.email, now)
-    else:
-        owe_confirmation(first, first.email, allowance, now)
+    return signature.email
 
 
 def use_access(signature: Signature, now: datetime) -> None:

@@ -4,6 +4,7 @@ import email
 import re
 import socket
 import time
+from collections.abc import Callable
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
@@ -23,14 +24,36 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.letters: list[EmailMessage] = []
+        self.received: list[bytes] = []
         self.answer = "250 OK"
+        self.sender_answer: str | None = None
+        self.recipient_answer: str | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
         self.port = free_port()
 
+    async def handle_MAIL(
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if self.sender_answer:
+            return self.sender_answer
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if self.recipient_answer:
+            return self.recipient_answer
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.meanwhile()
         if self.answer.startswith("250"):
             message = email.message_from_bytes(envelope.content, policy=default)
             message["X-Envelope-To"] = ", ".join(envelope.rcpt_tos)
             self.letters.append(message)
+            self.received.append(envelope.original_content)
         return self.answer
 
     def start(self) -> None:

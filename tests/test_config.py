@@ -21,8 +21,11 @@ ROOT = Path(__file__).parents[1]
         ({"SERVER_NAME": ""}, "SERVER_NAME is missing"),
         ({"MAIL_SERVER": ""}, "MAIL_SERVER is missing"),
         ({"MAIL_DEFAULT_SENDER": ""}, "MAIL_DEFAULT_SENDER is missing"),
-        ({"SECRET_KEY": 123456}, "SECRET_KEY is 123456; it must be a str"),
-        ({"LETTERS_PER_DAY": "3"}, "LETTERS_PER_DAY is '3'; it must be a int"),
+        ({"SECRET_KEY": 123456}, "SECRET_KEY is of type int; it must be str"),
+        ({"LETTERS_PER_DAY": "3"}, "LETTERS_PER_DAY is of type str; it must be int"),
+        ({"MAIL_PASSWORD": 123456}, "MAIL_PASSWORD is of type int; it must be str"),
+        ({"SERVER_NAME": "https://charte.example.fr"}, "write the host name alone"),
+        ({"PREFERRED_URL_SCHEME": "ftp"}, "must be http or https"),
     ],
 )
 def test_what_is_missing_is_said(settings, changes, words):
@@ -44,6 +47,12 @@ def test_debug_does_not_face_the_public(settings, monkeypatch, changes):
 def test_debug_at_home(settings, monkeypatch, name):
     monkeypatch.setenv("FLASK_DEBUG", "1")
     assert create_app(settings | {"SERVER_NAME": name}).debug
+
+
+def test_ssl_leaves_no_room_for_starttls(settings):
+    config = create_app(settings | {"MAIL_USE_SSL": True, "MAIL_USE_TLS": True}).config
+    assert config["MAIL_USE_SSL"]
+    assert not config["MAIL_USE_TLS"]
 
 
 def test_the_environment_is_read(settings, monkeypatch):

@@ -8,11 +8,10 @@ import pytest
 from app import signing
 from app.data.charter import load_charter
 from app.models import ConsentPurpose, LetterKind, LetterState, Role, Status
-from app.signing import Allowance, Signatory
+from app.signing import Signatory
 
 CHARTER = load_charter(Path(__file__).parents[1] / "app" / "data" / "charter.toml")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PLENTY = Allowance(3)
 ELODIE = Signatory("Élodie", "Martin", Role.HEAD_OF_LIST, "24520", "Ensemble", "elodie@example.org")
 CONSENTS = {ConsentPurpose.PUBLICATION: "J’accepte."}
 
@@ -31,7 +30,7 @@ def draft():
 
 @pytest.fixture
 def pending(draft):
-    signing.sign(draft, ELODIE, CONSENTS, charter=CHARTER, allowance=PLENTY, now=NOON)
+    signing.sign(draft, ELODIE, CONSENTS, charter=CHARTER, may_write=True, now=NOON)
     return draft
 
 
@@ -54,7 +53,7 @@ def test_a_released_commitment_is_gone(draft):
 
 def test_signing_needs_a_commitment():
     with pytest.raises(signing.NothingTaken):
-        signing.sign(signing.new_draft(NOON), ELODIE, CONSENTS, charter=CHARTER, allowance=PLENTY, now=NOON)
+        signing.sign(signing.new_draft(NOON), ELODIE, CONSENTS, charter=CHARTER, may_write=True, now=NOON)
 
 
 def test_signing_names_the_person_and_owes_one_letter(pending):
@@ -75,15 +74,34 @@ def test_consents_keep_their_words(pending):
 
 
 def test_a_double_click_owes_one_letter(pending):
-    signing.sign(pending, ELODIE, CONSENTS, charter=CHARTER, allowance=Allowance(0), now=NOON)
+    signing.sign(pending, ELODIE, CONSENTS, charter=CHARTER, may_write=True, now=NOON)
     assert len(pending.letters) == 1
 
 
-def test_no_letter_beyond_the_allowance_and_nothing_changed(draft):
-    with pytest.raises(signing.TooManyLetters):
-        signing.sign(draft, ELODIE, CONSENTS, charter=CHARTER, allowance=Allowance(0), now=NOON)
-    assert draft.status is Status.DRAFT
-    assert draft.email is None
+def test_where_we_may_not_write_the_signature_waits_all_the_same(draft):
+    signing.sign(draft, ELODIE, CONSENTS, charter=CHARTER, may_write=False, now=NOON)
+    assert draft.status is Status.PENDING
+    assert draft.letters == []
+
+
+def test_a_consent_keeps_its_date_and_is_taken_back(pending):
+    later = NOON + timedelta(days=1)
+    both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
+    signing.correct(pending, ELODIE, both, may_write=True, now=later)
+    assert {c.purpose: c.given_at for c in pending.consents} == {
+        ConsentPurpose.PUBLICATION: NOON,
+        ConsentPurpose.CONTACT: later,
+    }
+    signing.correct(pending, ELODIE, CONSENTS, may_write=True, now=later)
+    assert [c.purpose for c in pending.consents] == [ConsentPurpose.PUBLICATION]
+
+
+def test_a_consent_that_was_not_shown_is_not_confirmed(pending):
+    shown = signing.fingerprint(pending, CHARTER)
+    both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
+    signing.correct(pending, ELODIE, both, may_write=True, now=NOON)
+    with pytest.raises(signing.ChangedMeanwhile):
+        confirm(pending, shown=shown)
 
 
 def test_confirming_dates_every_commitment(pending):
@@ -122,20 +140,23 @@ def test_signing_again_joins_the_standing_signature(pending):
     standing = confirm(pending)
     again = signing.new_draft(NOON)
     answered(again, 4, 9)
-    signing.sign(again, ELODIE, CONSENTS, charter=CHARTER, allowance=PLENTY, now=NOON)
+    both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
+    signing.sign(again, ELODIE, both, charter=CHARTER, may_write=True, now=NOON)
     later = NOON + timedelta(days=3)
     assert confirm(again, standing, now=later) is standing
     assert {n: p.taken_at for n, p in standing.pledges.items()} == {1: NOON, 4: NOON, 9: later}
+    assert {c.purpose: c.given_at for c in standing.consents}[ConsentPurpose.PUBLICATION] == NOON
+    assert {c.purpose for c in standing.consents} == set(both)
     assert again.status is Status.MERGED
     assert confirm(again) is standing
 
 
 def test_a_correction_writes_only_to_a_new_address(pending):
     same = Signatory("Elodie", "Martin", Role.ELECTED, "24001", None, ELODIE.email)
-    assert not signing.correct(pending, same, allowance=Allowance(0), now=NOON)
+    assert not signing.correct(pending, same, CONSENTS, may_write=True, now=NOON)
     assert (pending.commune, pending.list_name, len(pending.letters)) == ("24001", None, 1)
     other = Signatory("Elodie", "Martin", Role.ELECTED, "24001", None, "autre@example.org")
-    assert signing.correct(pending, other, allowance=PLENTY, now=NOON)
+    assert signing.correct(pending, other, CONSENTS, may_write=True, now=NOON)
     assert pending.letters[-1].address == "autre@example.org"
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from app.french import clock_time, commitments_of, long_date, typeset
+from app.french import clock_time, commitments_of, duration, long_date, typeset
 
 
 def test_dates():
@@ -15,6 +15,16 @@ def test_dates():
 
 def test_times_are_those_of_paris():
     assert clock_time(datetime(2026, 7, 1, 7, 5, tzinfo=UTC)) == "9\u00a0h\u00a005"
+
+
+def test_durations():
+    assert [duration(s) for s in (604800, 3600, 5400, 86400, 90)] == [
+        "7 jours",
+        "1 heure",
+        "90 minutes",
+        "1 jour",
+        "90 secondes",
+    ]
 
 
 def test_counts():

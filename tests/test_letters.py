@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -104,6 +105,52 @@ def test_a_relay_that_is_down_for_a_day_only_delays(app, candidate, deliver, mai
     assert "ConnectionRefusedError" in stored(app)[2]
     mailbox.start()
     assert deliver() == 1
+
+
+def test_nobody_waits_for_the_relay(app, candidate, deliver, mailbox):
+    """While the relay takes its time, others write: no transaction is open."""
+    sign(candidate)
+    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
+
+    def write() -> None:
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+
+    mailbox.meanwhile = write
+    assert deliver() == 1
+
+
+def test_what_the_relay_holds_against_us_is_not_the_letter_s_fault(app, candidate, deliver, mailbox, later):
+    sign(candidate)
+    mailbox.sender_answer = "530 5.7.0 Authentication required"
+    assert deliver() == 0
+    assert stored(app)[0] is LetterState.WAITING
+    mailbox.sender_answer = None
+    later(minutes=2)
+    assert deliver() == 1
+
+
+def test_a_refused_recipient_is_final(app, candidate, deliver, mailbox):
+    sign(candidate)
+    mailbox.recipient_answer = "550 no such user"
+    deliver()
+    assert stored(app)[0] is LetterState.REFUSED
+
+
+def test_the_log_names_nobody(candidate, deliver, mailbox, caplog):
+    sign(candidate)
+    mailbox.recipient_answer = f"550 {ELODIE['email']} unknown"
+    deliver()
+    assert "refused" in caplog.text
+    assert ELODIE["email"] not in caplog.text
+
+
+def test_no_line_is_longer_than_mail_allows(candidate, deliver, mailbox):
+    signed_and_confirmed(candidate, deliver, mailbox, given_name="é" * 60, family_name="œ" * 60)
+    for letter in mailbox.received:
+        assert max(map(len, letter.splitlines())) <= 998
+    assert f"Bonjour {'é' * 60}" in html_of(mailbox.letters[0])
 
 
 def test_a_relay_that_hangs_is_left(app, candidate, deliver, settings):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.journeys import ELODIE, come_back, sign, signed_and_confirmed
+from tests.journeys import ELODIE, come_back, confirm, sign, signed_and_confirmed
 from tests.mailbox import link_in, text_of
 
 
@@ -142,12 +142,30 @@ def test_one_letter_leads_to_all_who_share_an_address(own, citizen, deliver, mai
     assert "Marc Martin (Le Bugue)" in letter
 
 
-def test_a_pending_signature_gets_its_letter_again(candidate, citizen, deliver, mailbox):
+def test_a_pending_signature_can_be_confirmed_from_there(candidate, citizen, deliver, mailbox):
     sign(candidate)
     deliver()
     citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
     assert deliver() == 1
-    assert mailbox.letters[-1]["Subject"] == "Confirmez votre signature"
+    assert mailbox.letters[-1]["Subject"] == "Votre lien d’accès"
+    assert confirm(citizen, mailbox).url == "/ma-signature"
+
+
+def test_using_a_link_resets_the_count(own, candidate, deliver, mailbox):
+    for _ in range(6):
+        assert come_back(candidate, deliver, mailbox).url == "/ma-signature"
+
+
+def test_a_page_left_open_before_confirming_elsewhere(candidate, citizen, deliver, mailbox):
+    sign(candidate, 1, 2)
+    left_open = candidate.open("/")
+    deliver()
+    confirm(citizen, mailbox)
+    for _ in range(2):
+        page = left_open.submit("#prendre-3")
+        assert page.url == "/retrouver"
+        assert "n’est pas enregistré" in page.text(".note")
+    assert citizen.open("/ma-signature").text(".compte") == "2 engagements sur 10"
 
 
 def test_asking_often_writes_three_times(own, citizen, deliver):

@@ -1,6 +1,8 @@
 """The candidate's forms. Their fields clean what is typed before they judge it."""
 
+import re
 from typing import Any
+from unicodedata import combining
 
 from email_validator import EmailNotValidError, validate_email
 from flask_wtf import FlaskForm
@@ -40,9 +42,15 @@ class Printable:
             )
 
 
-def _must_have_a_letter(form: FlaskForm, field: Field) -> None:
+def _must_be_a_name(form: FlaskForm, field: Field) -> None:
+    """Refuse what is no name: we write it in letters to addresses that anybody may type."""
     if not any(c.isalpha() for c in field.data):
         raise ValidationError("Écrivez un nom en toutes lettres.")
+    odd = [c for c in field.data if not (c.isalpha() or combining(c) or c in " -’.·")]
+    if odd or re.search(r"\.\w", field.data):  # « evil.example » becomes a link in mail programs
+        raise ValidationError(
+            "Un nom s’écrit avec des lettres, des espaces, des traits d’union et des apostrophes."
+        )
 
 
 class FrenchForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
@@ -56,7 +64,7 @@ class AnswerForm(FrenchForm):
     """One press on one commitment: it sends the wanted state, so pressing twice is harmless."""
 
     taken = HiddenField(validators=[AnyOf(["yes", "no"])])
-    own = HiddenField()  # sent by the commitments of a confirmed signature
+    signature = HiddenField()  # the code of the one that the page showed
 
     @property
     def is_taken(self) -> bool:
@@ -100,13 +108,13 @@ class IdentityForm(EmailForm):
     given_name = StringField(
         "Prénom",
         filters=[_clean],
-        validators=[InputRequired("Indiquez votre prénom."), _must_have_a_letter, Printable(60)],
+        validators=[InputRequired("Indiquez votre prénom."), Printable(60), _must_be_a_name],
         render_kw={"autocomplete": "given-name"},
     )
     family_name = StringField(
         "Nom",
         filters=[_clean],
-        validators=[InputRequired("Indiquez votre nom."), _must_have_a_letter, Printable(60)],
+        validators=[InputRequired("Indiquez votre nom."), Printable(60), _must_be_a_name],
         render_kw={"autocomplete": "family-name"},
     )
     role = RadioField(
@@ -191,6 +199,20 @@ class IdentityForm(EmailForm):
         )
 
 
+def _wording(purpose: ConsentPurpose) -> str:
+    """Return what is agreed to, word for word: it is kept with the consent."""
+    return {
+        ConsentPurpose.PUBLICATION: (
+            "J’accepte que mon nom, mon rôle, ma commune, ma liste et les engagements que je prends soient "
+            "publiés sur ce site. Je sais que cette publication peut révéler mes opinions politiques, et que "
+            "je peux la faire retirer à tout moment."
+        ),
+        ConsentPurpose.CONTACT: (
+            f"J’accepte que {charter.contact_by} m’écrive au sujet de ces engagements (facultatif)."
+        ),
+    }[purpose]
+
+
 class SignForm(IdentityForm):
     """Who signs, and what they agree to. The two boxes are never ticked for anybody."""
 
@@ -201,19 +223,29 @@ class SignForm(IdentityForm):
 
     def __init__(self, signature: Signature | None = None, **kwargs: Any) -> None:
         super().__init__(signature, **kwargs)
-        self.publication.label.text = (
-            "J’accepte que mon nom, mon rôle, ma commune, ma liste et les engagements que je prends soient "
-            "publiés sur ce site. Je sais que cette publication peut révéler mes opinions politiques, et que "
-            "je peux la faire retirer à tout moment."
-        )
-        self.contact.label.text = (
-            f"J’accepte que {charter.contact_by} m’écrive au sujet de ces engagements (facultatif)."
-        )
+        self.publication.label.text = _wording(ConsentPurpose.PUBLICATION)
+        self.contact.label.text = _wording(ConsentPurpose.CONTACT)
 
     def consents(self) -> dict[ConsentPurpose, str]:
         """Return what was agreed to, with the words that were read."""
         boxes = {ConsentPurpose.PUBLICATION: self.publication, ConsentPurpose.CONTACT: self.contact}
-        return {purpose: box.label.text for purpose, box in boxes.items() if box.data}
+        return {purpose: _wording(purpose) for purpose, box in boxes.items() if box.data}
+
+
+class CorrectForm(IdentityForm):
+    """Correct who signs, and whether they may be written to: the other consent is the confirmation itself."""
+
+    contact = BooleanField()
+
+    def __init__(self, signature: Signature, **kwargs: Any) -> None:
+        given = any(consent.purpose is ConsentPurpose.CONTACT for consent in signature.consents)
+        super().__init__(signature, contact=given, **kwargs)
+        self.contact.label.text = _wording(ConsentPurpose.CONTACT)
+
+    def consents(self) -> dict[ConsentPurpose, str]:
+        """Return what is agreed to from now on, with the words that were read."""
+        purposes = [ConsentPurpose.PUBLICATION, *([ConsentPurpose.CONTACT] if self.contact.data else [])]
+        return {purpose: _wording(purpose) for purpose in purposes}
 
 
 class ConfirmForm(FrenchForm):

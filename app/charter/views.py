@@ -17,7 +17,7 @@ from flask.typing import ResponseReturnValue
 
 from app import loading, signatures, signing
 from app.certificate import draw_certificate, draw_charter
-from app.charter.forms import AnswerForm, ConfirmForm, EmailForm, IdentityForm, SignForm
+from app.charter.forms import AnswerForm, ConfirmForm, CorrectForm, EmailForm, SignForm
 from app.charter.visitor import (
     close_signature,
     current_pending,
@@ -29,15 +29,11 @@ from app.charter.visitor import (
 from app.clock import now
 from app.extensions import charter, communes, db
 from app.htmx import go_to, wants_fragment
-from app.models import Event, Signature, Status
+from app.models import ConsentPurpose, Event, LetterKind, LetterState, Signature, Status
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, Link, Purpose, TokenInvalid
 
 bp = Blueprint("charter", __name__)
 
-TOO_MANY_LETTERS = (
-    "Nous avons déjà écrit plusieurs fois à cette adresse aujourd’hui, sans réponse. Cherchez nos courriels, "
-    "y compris parmi les indésirables, ou réessayez demain."
-)
 NOTHING_TAKEN = "Cochez au moins un engagement avant de signer."
 
 
@@ -57,9 +53,11 @@ def answer(number: int) -> ResponseReturnValue:
     form = AnswerForm()
     if not form.validate():
         abort(422)
-    if form.own.data and not signature.is_confirmed:
-        # The session closed since the page was opened: a draft is not what was meant.
-        flash("Votre session s’est fermée : ce dernier choix n’est pas enregistré. Demandez un nouveau lien.")
+    if form.signature.data != signature.code and _is_closed(str(form.signature.data)):
+        flash(
+            "Cette signature est confirmée, et cet appareil n’y a pas accès : ce dernier choix n’est pas "
+            "enregistré. Pour la modifier, demandez un lien."
+        )
         return go_to(url_for(".find"))
     db.session.add(signature)
     signing.answer(signature, commitment, taken=form.is_taken, now=now())
@@ -71,6 +69,12 @@ def answer(number: int) -> ResponseReturnValue:
     session["saved"] = True
     page = ".own" if signature.is_confirmed else ".index"
     return redirect(url_for(page, _anchor=f"engagement-{number}"), code=303)
+
+
+def _is_closed(code: str) -> bool:
+    """Whether the page pressed was about a signature that only its own session may change."""
+    meant = loading.by_code(code)
+    return meant is not None and meant.status not in (Status.DRAFT, Status.PENDING)
 
 
 @bp.get("/charte.pdf")
@@ -91,14 +95,11 @@ def sign() -> ResponseReturnValue:
     if not form.validate():
         return _sign_page(form, signature, status=422)
     signatory = form.signatory()
-    allowance = _allowance(signatory.email)
+    may_write = _may_write(LetterKind.CONFIRM, signatory.email)
     try:
-        signing.sign(signature, signatory, form.consents(), charter=charter, allowance=allowance, now=now())
+        signing.sign(signature, signatory, form.consents(), charter=charter, may_write=may_write, now=now())
     except signing.NothingTaken:
         return _sign_page(form, signature, status=422)
-    except signing.TooManyLetters:
-        form.email.errors = [TOO_MANY_LETTERS]
-        return _sign_page(form, signature, status=429)
     db.session.commit()
     return redirect(url_for(".sent"), code=303)
 
@@ -129,18 +130,14 @@ def sent() -> ResponseReturnValue:
     if signature is None:
         return redirect(url_for(".sign"), code=303)
     form = EmailForm(data={"email": signature.email})
-    if not form.is_submitted():
-        return render_template("charter/sent.html", form=form, signature=signature)
-    if not form.validate():
-        return render_template("charter/sent.html", form=form, signature=signature), 422
-    allowance = _allowance(form.address)
-    try:
-        signing.write_again(signature, form.address, allowance, now())
-    except signing.TooManyLetters:
-        form.email.errors = [TOO_MANY_LETTERS]
-        return render_template("charter/sent.html", form=form, signature=signature), 429
+    if not form.is_submitted() or not form.validate():
+        refused = bool(signature.letters) and signature.letters[-1].state is LetterState.REFUSED
+        page = render_template("charter/sent.html", form=form, signature=signature, refused=refused)
+        return page, 422 if form.errors else 200
+    may_write = _may_write(LetterKind.CONFIRM, form.address)
+    signing.write_again(signature, form.address, may_write=may_write, now=now())
     db.session.commit()
-    flash("C’est fait : un nouveau courriel est en route.")
+    flash("Votre demande est prise en compte.")
     return redirect(url_for(".sent"), code=303)
 
 
@@ -185,6 +182,7 @@ def _confirm_page(
         token=token,
         shown=signing.fingerprint(signature, charter),
         changed=status == 409,
+        contact=next((c.wording for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None),
     )
     return page, status
 
@@ -195,12 +193,8 @@ def resend(token: str) -> ResponseReturnValue:
     link, signature = _opened(CONFIRM_SIGNATURE, token)
     if signature.status is not Status.PENDING or link.fingerprint != CONFIRM_SIGNATURE.fingerprint(signature):
         return redirect(url_for(".confirm", token=token), code=303)
-    address = str(signature.email)
-    allowance = _allowance(address)
-    try:
-        signing.owe_confirmation(signature, address, allowance, now())
-    except signing.TooManyLetters:
-        abort(429)
+    if _may_write(LetterKind.CONFIRM, str(signature.email)):
+        signing.owe_confirmation(signature, now())
     db.session.commit()
     return redirect(url_for(".resent"), code=303)
 
@@ -217,18 +211,13 @@ def correct(token: str) -> ResponseReturnValue:
     link, signature = _opened(CONFIRM_SIGNATURE, token)
     if signature.status is not Status.PENDING or not _is_good(CONFIRM_SIGNATURE, link, signature):
         return redirect(url_for(".confirm", token=token), code=303)
-    form = IdentityForm(signature)
-    if not form.is_submitted():
-        return render_template("charter/correct.html", form=form, token=token, communes=communes)
-    if not form.validate():
-        return render_template("charter/correct.html", form=form, token=token, communes=communes), 422
+    form = CorrectForm(signature)
+    if not form.is_submitted() or not form.validate():
+        page = render_template("charter/correct.html", form=form, token=token, communes=communes)
+        return page, 422 if form.errors else 200
     signatory = form.signatory()
-    allowance = _allowance(signatory.email)
-    try:
-        moved = signing.correct(signature, signatory, allowance=allowance, now=now())
-    except signing.TooManyLetters:
-        form.email.errors = [TOO_MANY_LETTERS]
-        return render_template("charter/correct.html", form=form, token=token, communes=communes), 429
+    may_write = _may_write(LetterKind.CONFIRM, signatory.email)
+    moved = signing.correct(signature, signatory, form.consents(), may_write=may_write, now=now())
     db.session.commit()
     return redirect(url_for(".resent") if moved else url_for(".confirm", token=token), code=303)
 
@@ -275,15 +264,12 @@ def leave() -> ResponseReturnValue:
 def find() -> ResponseReturnValue:
     """Ask for a link to my signature; the answer is the same whether the address is known or not."""
     form = EmailForm()
-    if not form.is_submitted():
-        return render_template("charter/find.html", form=form)
-    if not form.validate():
-        return render_template("charter/find.html", form=form), 422
+    if not form.is_submitted() or not form.validate():
+        return render_template("charter/find.html", form=form), 422 if form.errors else 200
     found = loading.at_address(form.address)
-    allowance = _allowance(form.address)
-    if found and allowance.letters > 0:
-        signing.ask_access(found, allowance, now())
-    db.session.add(Event("access-asked", now()))  # so that known and unknown both write, and take as long
+    if _may_write(LetterKind.ACCESS, form.address) and found:
+        signing.ask_access(found, now())
+    db.session.add(Event("access-asked", now()))  # so that both known and unknown wait for one commit
     db.session.commit()
     return redirect(url_for(".found"), code=303)
 
@@ -309,8 +295,8 @@ def access(token: str) -> ResponseReturnValue:
     return redirect(url_for(".own"), code=303)
 
 
-def _allowance(address: str) -> signing.Allowance:
-    return loading.allowance(address, current_app.config["LETTERS_PER_DAY"], now())
+def _may_write(kind: LetterKind, address: str) -> bool:
+    return loading.may_write(kind, address, current_app.config["LETTERS_PER_DAY"], now())
 
 
 def _opened(purpose: Purpose, token: str) -> tuple[Link, Signature]:

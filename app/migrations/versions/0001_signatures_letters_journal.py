@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("edition", sa.String(length=64), nullable=True),
         sa.Column("given_name", sa.String(length=60), nullable=True),
         sa.Column("family_name", sa.String(length=60), nullable=True),
-        sa.Column("name_key", sa.String(length=130), nullable=True),
+        sa.Column("name_key", sa.String(length=400), nullable=True),
         sa.Column(
             "role",
             sa.Enum("tete-de-liste", "colistier", "elu", name="role", native_enum=False, length=32),
