@@ -153,7 +153,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     log = folder / "gunicorn.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*gunicorn, "--no-control-socket", "wsgi:app"],
+            [*gunicorn, "--no-control-socket", "--forwarder-headers", "", "wsgi:app"],
             cwd=ROOT,
             env=environment,
             stdout=output,

@@ -41,6 +41,12 @@ def test_a_wrong_method_says_which_are_right(candidate):
     assert set(response.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
 
 
+def test_what_has_no_page_of_its_own_is_french_too(candidate):
+    page = candidate.send("get", "/charte.pdf", None, {"Range": "bytes=99999999-"})
+    assert page.status == 416
+    assert page.text("h1") == "Demande refusée"
+
+
 def test_an_expired_form_keeps_what_was_typed(candidate):
     tick(candidate, 1)
     page = candidate.open("/signer")

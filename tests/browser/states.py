@@ -17,7 +17,6 @@ from tests.browser.steps import (
     come_back,
     confirm,
     fill,
-    letter_to,
     sign,
     submit,
     tick,
@@ -152,18 +151,6 @@ def sent_to_nobody(page: Page, cast: Cast) -> None:
     expect(page.locator("#erreurs")).to_be_visible()
 
 
-def sent_too_often(page: Page, cast: Cast) -> None:
-    marie = Person("Marie", "Roche", "often@example.org")
-    sign(page, cast.site, marie, 1, 2)
-    for _ in range(2):
-        before = len(cast.site.mailbox.letters)
-        _send_again(page, marie.email)
-        letter_to(marie, cast.site, before, "/confirmer/")
-    with page.expect_response(lambda answer: answer.status == 429):
-        _send_again(page, marie.email)
-    expect(page.locator("#erreurs")).to_be_visible()
-
-
 def _link(page: Page, cast: Cast, address: str) -> str:
     return sign(page, cast.site, Person("Marie", "Roche", address), 1, 2)
 
@@ -256,7 +243,6 @@ THEN: dict[str, Callable[[Page, Cast], Any]] = {
     "sent": sent,
     "sent, again": sent_again,
     "sent, errors": sent_to_nobody,
-    "sent, too often": sent_too_often,
     "confirm": at("{pending_link}"),
     "confirm, errors": unagreed,
     "confirm, changed meanwhile": changed_meanwhile,

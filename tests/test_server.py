@@ -1,9 +1,10 @@
-"""Many at once, on the real server: nobody is refused, nothing is lost."""
+"""The real server, as the README runs it: many at once, and a visitor who lies about the proxy."""
 
 import http.client
 import re
 import sqlite3
 import threading
+import urllib.request
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode, urlsplit
 
@@ -61,3 +62,10 @@ def test_128_tick_at_once(site):
     with sqlite3.connect(site.database) as database:
         stored = database.execute("SELECT count(*), count(DISTINCT signature_id) FROM pledge").fetchone()
     assert stored == (TICKERS * 10, TICKERS)
+
+
+def test_a_visitor_cannot_move_the_site(site):
+    request = urllib.request.Request(f"{site.url}/mentions-legales", headers={"SCRIPT_NAME": "/evil"})
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+        assert b"/evil" not in answer.read()
