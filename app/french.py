@@ -18,10 +18,10 @@ def paris_day(moment: datetime) -> date:
 
 
 def long_date(day: date | datetime) -> str:
-    """Write a day in full: « 1er mars 2026 »."""
+    """Write a day in full, its number tied to the month: « 1er mars 2026 »."""
     if isinstance(day, datetime):
         day = paris_day(day)
-    return f"{'1er' if day.day == 1 else day.day} {_MONTHS[day.month - 1]} {day.year}"
+    return f"{'1er' if day.day == 1 else day.day}\N{NO-BREAK SPACE}{_MONTHS[day.month - 1]} {day.year}"
 
 
 def clock_time(moment: datetime) -> str:

@@ -6,10 +6,10 @@ from app.french import clock_time, commitments_of, duration, long_date, typeset
 
 
 def test_dates():
-    assert long_date(date(2026, 3, 1)) == "1er mars 2026"
-    assert long_date(date(2026, 8, 22)) == "22 août 2026"
+    assert long_date(date(2026, 3, 1)) == "1er\u00a0mars 2026"
+    assert long_date(date(2026, 8, 22)) == "22\u00a0août 2026"
     assert (
-        long_date(datetime(2026, 3, 14, 23, 30, tzinfo=UTC)) == "15 mars 2026"
+        long_date(datetime(2026, 3, 14, 23, 30, tzinfo=UTC)) == "15\u00a0mars 2026"
     )  # already the day after in Paris
 
 
