@@ -175,6 +175,14 @@ def test_asking_often_writes_three_times(own, citizen, deliver):
         assert deliver() == sent
 
 
+def test_asking_often_does_not_keep_others_from_signing_there(own, citizen, deliver):
+    for _ in range(4):
+        citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+        deliver()
+    sign(citizen, given_name="Marc")
+    assert deliver() == 1
+
+
 def test_a_bad_address(citizen):
     page = citizen.open("/retrouver").submit(".formulaire", email="elodie")
     assert page.status == 422
