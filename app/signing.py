@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app import numbers
 from app.data.charter import Charter, Commitment
@@ -23,6 +23,9 @@ from app.models import (
     new_code,
 )
 from app.text import fold
+
+#: Two presses closer than this are one: a double click, even where the first letter has already left.
+SAME_PRESS = timedelta(seconds=10)
 
 
 class SigningError(Exception):
@@ -149,13 +152,13 @@ def _name(signature: Signature, signatory: Signatory, now: datetime) -> None:
 def owe_confirmation(signature: Signature, now: datetime) -> None:
     """Owe the letter that asks to confirm, once: a double click owes one."""
     address = _address(signature)
-    waiting = any(
+    owed = any(
         letter.kind is LetterKind.CONFIRM
-        and letter.state is LetterState.WAITING
         and letter.address == address
+        and (letter.state is LetterState.WAITING or now - letter.created_at < SAME_PRESS)
         for letter in signature.letters
     )
-    if not waiting:
+    if not owed:
         owe(signature, LetterKind.CONFIRM, address, now)
 
 

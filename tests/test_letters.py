@@ -194,9 +194,10 @@ def test_killed_after_sending_it_sends_the_same_message_id_again(
     assert first["Message-ID"] == second["Message-ID"]
 
 
-def test_a_letter_about_nothing_any_more_is_not_sent(app, candidate, citizen, deliver, mailbox):
+def test_a_letter_about_nothing_any_more_is_not_sent(app, candidate, citizen, deliver, mailbox, later):
     sign(candidate)
     deliver()
+    later(seconds=11)
     page = candidate.open("/signer/envoye").submit(".formulaire")
     assert page.status == 200
     confirm(citizen, mailbox)  # before the second letter left

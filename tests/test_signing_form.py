@@ -220,10 +220,18 @@ def test_nothing_to_send_again_without_a_signature(candidate):
     assert candidate.open("/signer/envoye").url == "/signer"
 
 
+def test_a_double_click_writes_once_though_the_letter_has_left(candidate, deliver, mailbox):
+    page = sign(candidate)
+    assert deliver() == 1
+    page.submit(".formulaire")
+    assert deliver() == 0
+
+
 def test_three_letters_a_day_to_one_address(candidate, deliver, mailbox, later):
     page = sign(candidate)
     for sent in (1, 1, 1, 0, 0):
         assert deliver() == sent
+        later(seconds=11)
         page = page.submit(".formulaire")
         assert page.status == 200
         assert "au plus 3\u00a0courriels par jour" in page.text()
@@ -232,10 +240,11 @@ def test_three_letters_a_day_to_one_address(candidate, deliver, mailbox, later):
     assert deliver() == 1
 
 
-def test_another_browser_cannot_flood_the_same_address(candidate, citizen, deliver, mailbox):
+def test_another_browser_cannot_flood_the_same_address(candidate, citizen, deliver, mailbox, later):
     page = sign(candidate)
     for _ in range(2):
-        deliver()
+        assert deliver() == 1
+        later(seconds=11)
         page = page.submit(".formulaire")
     deliver()
     page = sign(citizen, given_name="Autre")
