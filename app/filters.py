@@ -12,6 +12,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
         long_date=french.long_date,
         clock_time=french.clock_time,
+        before_list=french.before_list,
         duration=french.duration,
         commitments_of=french.commitments_of,
         typeset=french.typeset,

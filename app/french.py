@@ -44,6 +44,11 @@ def commitments_of(count: int, total: int) -> str:
     return f"{count} engagement{'s' if count > 1 else ''} sur {total}"
 
 
+def before_list(role: str) -> str:
+    """Write a role as it leads to a list: « tête de liste « X » », « colistier·ère, liste « X » »."""
+    return role if role.endswith("liste") else f"{role}, liste"
+
+
 def typeset(text: str) -> str:
     """Put the no-break spaces of French typography before high punctuation and inside quotes."""
     text = re.sub(r"[ \u00a0\u202f]+([;!?])", "\N{NARROW NO-BREAK SPACE}\\1", text)

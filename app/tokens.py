@@ -51,6 +51,10 @@ class Purpose:
         age = (now() - issued_at).total_seconds()
         return Link(code, fingerprint, expired=age > current_app.config[self.max_age_key])
 
+    def fits(self, link: Link, signature: Signature) -> bool:
+        """Whether the link was made for the signature as it now is, expired or not."""
+        return link.fingerprint == self.fingerprint(signature)
+
     def fingerprint(self, signature: Signature) -> str:
         """Name the state that the link is good for: it dies when the address changes or it was used."""
         state = f"{self.salt}|{signature.email}"

@@ -19,7 +19,7 @@ from xhtml2pdf.config.resources import ResourceAccessPolicy
 from app.certificate.coverage import missing_characters
 from app.certificate.snapshot import Snapshot
 from app.data.charter import Charter, Commitment
-from app.french import commitments_of, long_date
+from app.french import before_list, commitments_of, long_date
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -63,6 +63,7 @@ def certificate_pdf(snapshot: Snapshot) -> bytes:
         snapshot.url,
         snapshot=snapshot,
         names=name_lines(snapshot.full_name),
+        role=before_list(snapshot.role) if snapshot.list_name else snapshot.role,
         list_name=_words(snapshot.list_name) if snapshot.list_name else None,
         preposition=preposition,
         commune=_words(commune),

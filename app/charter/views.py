@@ -9,11 +9,13 @@ from flask import (
     flash,
     redirect,
     render_template,
+    request,
     send_file,
     session,
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
 
 from app import loading, signatures, signing
 from app.certificate import draw_certificate, draw_charter
@@ -86,14 +88,12 @@ def blank() -> ResponseReturnValue:
 @bp.route("/signer", methods=["GET", "POST"])
 def sign() -> ResponseReturnValue:
     """Ask who signs; keep it, and owe them a letter."""
-    if current_signatory():
-        return redirect(url_for(".own"), code=303)
     signature = current_signature()
+    if signature.is_confirmed:
+        return redirect(url_for(".own"), code=303)
     form = SignForm(signature)
-    if not form.is_submitted():
-        return _sign_page(form, signature)
-    if not form.validate():
-        return _sign_page(form, signature, status=422)
+    if not form.validate_on_submit():
+        return _sign_page(form, signature, status=_status(form))
     signatory = form.signatory()
     may_write = _may_write(LetterKind.CONFIRM, signatory.email)
     try:
@@ -104,7 +104,7 @@ def sign() -> ResponseReturnValue:
     return redirect(url_for(".sent"), code=303)
 
 
-def _sign_page(form: SignForm, signature: Signature, status: int = 200) -> ResponseReturnValue:
+def _sign_page(form: SignForm, signature: Signature, status: int) -> ResponseReturnValue:
     problems = (
         []
         if signature.pledges or status == 200
@@ -130,10 +130,10 @@ def sent() -> ResponseReturnValue:
     if signature is None:
         return redirect(url_for(".sign"), code=303)
     form = EmailForm(data={"email": signature.email})
-    if not form.is_submitted() or not form.validate():
+    if not form.validate_on_submit():
         refused = bool(signature.letters) and signature.letters[-1].state is LetterState.REFUSED
         page = render_template("charter/sent.html", form=form, signature=signature, refused=refused)
-        return page, 422 if form.errors else 200
+        return page, _status(form)
     may_write = _may_write(LetterKind.CONFIRM, form.address)
     signing.write_again(signature, form.address, may_write=may_write, now=now())
     db.session.commit()
@@ -148,13 +148,11 @@ def confirm(token: str) -> ResponseReturnValue:
     if signature.status in (Status.CONFIRMED, Status.MERGED):
         return render_template("charter/already.html", signature=signature.merged_into or signature)
     if not _is_good(CONFIRM_SIGNATURE, link, signature):
-        same_address = link.fingerprint == CONFIRM_SIGNATURE.fingerprint(signature)
+        same_address = CONFIRM_SIGNATURE.fits(link, signature)
         return render_template("charter/expired.html", token=token, may_resend=same_address), 410
     form = ConfirmForm()
-    if not form.is_submitted():
-        return _confirm_page(form, signature, token)
-    if not form.validate():
-        return _confirm_page(form, signature, token, status=422)
+    if not form.validate_on_submit():
+        return _confirm_page(form, signature, token, status=_status(form))
     try:
         stands = signing.confirm(
             signature, loading.standing(signature), shown=str(form.shown.data), charter=charter, now=now()
@@ -172,9 +170,7 @@ def confirm(token: str) -> ResponseReturnValue:
     return redirect(url_for(".own"), code=303)
 
 
-def _confirm_page(
-    form: ConfirmForm, signature: Signature, token: str, status: int = 200
-) -> ResponseReturnValue:
+def _confirm_page(form: ConfirmForm, signature: Signature, token: str, status: int) -> ResponseReturnValue:
     page = render_template(
         "charter/confirm.html",
         form=form,
@@ -191,7 +187,7 @@ def _confirm_page(
 def resend(token: str) -> ResponseReturnValue:
     """Send a fresh confirmation letter to the holder of an expired one."""
     link, signature = _opened(CONFIRM_SIGNATURE, token)
-    if signature.status is not Status.PENDING or link.fingerprint != CONFIRM_SIGNATURE.fingerprint(signature):
+    if signature.status is not Status.PENDING or not CONFIRM_SIGNATURE.fits(link, signature):
         return redirect(url_for(".confirm", token=token), code=303)
     if _may_write(LetterKind.CONFIRM, str(signature.email)):
         signing.owe_confirmation(signature, now())
@@ -212,9 +208,9 @@ def correct(token: str) -> ResponseReturnValue:
     if signature.status is not Status.PENDING or not _is_good(CONFIRM_SIGNATURE, link, signature):
         return redirect(url_for(".confirm", token=token), code=303)
     form = CorrectForm(signature)
-    if not form.is_submitted() or not form.validate():
+    if not form.validate_on_submit():
         page = render_template("charter/correct.html", form=form, token=token, communes=communes)
-        return page, 422 if form.errors else 200
+        return page, _status(form)
     signatory = form.signatory()
     may_write = _may_write(LetterKind.CONFIRM, signatory.email)
     moved = signing.correct(signature, signatory, form.consents(), may_write=may_write, now=now())
@@ -264,8 +260,8 @@ def leave() -> ResponseReturnValue:
 def find() -> ResponseReturnValue:
     """Ask for a link to my signature; the answer is the same whether the address is known or not."""
     form = EmailForm()
-    if not form.is_submitted() or not form.validate():
-        return render_template("charter/find.html", form=form), 422 if form.errors else 200
+    if not form.validate_on_submit():
+        return render_template("charter/find.html", form=form), _status(form)
     found = loading.at_address(form.address)
     if _may_write(LetterKind.ACCESS, form.address) and found:
         signing.ask_access(found, now())
@@ -286,13 +282,17 @@ def access(token: str) -> ResponseReturnValue:
     link, signature = _opened(ACCESS_SIGNATURE, token)
     if not signature.is_confirmed or not _is_good(ACCESS_SIGNATURE, link, signature):
         abort(410)
-    form = ConfirmForm()
-    if not form.is_submitted():
+    if request.method != "POST":
         return render_template("charter/access.html", token=token, signature=signature)
     signing.use_access(signature, now())
     db.session.commit()
     open_signature(signature)
     return redirect(url_for(".own"), code=303)
+
+
+def _status(form: FlaskForm) -> int:
+    """Return the status of a page that shows a form: fresh, or with errors."""
+    return 422 if form.errors else 200
 
 
 def _may_write(kind: LetterKind, address: str) -> bool:
@@ -309,7 +309,7 @@ def _opened(purpose: Purpose, token: str) -> tuple[Link, Signature]:
 
 
 def _is_good(purpose: Purpose, link: Link, signature: Signature) -> bool:
-    return not link.expired and link.fingerprint == purpose.fingerprint(signature)
+    return not link.expired and purpose.fits(link, signature)
 
 
 def _pdf(content: bytes, filename: str) -> ResponseReturnValue:
