@@ -22,14 +22,19 @@ def snapshot(signature: Signature) -> Snapshot:
     assert signature.role is not None
     number, commune = signature.certificate.number, commune_of(signature)
     return Snapshot(
-        charter=charter,
         number=number,
         issued_on=paris_day(now()),
+        url=url_for("public.verify", number=number, _external=True),
+        edition=str(signature.edition),
+        campaign=charter.campaign.name,
+        title=charter.title,
+        organisation=charter.organisation,
+        commitments=charter.commitments,
         full_name=signature.full_name,
         role=signature.role.label,
         list_name=signature.list_name,
+        insee=commune.insee,
         commune=commune.name,
         at=commune.at,
         taken={n: paris_day(pledge.taken_at) for n, pledge in signature.pledges.items()},
-        url=url_for("public.verify", number=number, _external=True),
     )

@@ -30,16 +30,21 @@ CHARTER = load_charter(ROOT / "app/data/charter.toml")
 SITE = "https://charte.example/"
 
 SNAPSHOT = Snapshot(
-    charter=CHARTER,
     number="7K4M-92XQ-PTB3",
     issued_on=date(2026, 3, 2),
+    url=f"{SITE}verifier/7K4M-92XQ-PTB3",
+    edition=CHARTER.edition,
+    campaign=CHARTER.campaign.name,
+    title=CHARTER.title,
+    organisation=CHARTER.organisation,
+    commitments=CHARTER.commitments,
     full_name="Zoë Œuvrard-Łukasiewicz",
     role="tête de liste",
     list_name="Le Printemps des communs",
+    insee="24067",
     commune="Le Bugue",
     at="au Bugue",
     taken={1: date(2026, 1, 12), 2: date(2026, 2, 1), 9: date(2026, 2, 21)},
-    url=f"{SITE}verifier/7K4M-92XQ-PTB3",
 )
 #: The longest dates there are: « 30 septembre 2026 ».
 ALL = {number: date(2026, 9, 20 + number) for number in range(1, 11)}

@@ -55,11 +55,10 @@ class Row:
 
 def certificate_pdf(snapshot: Snapshot) -> bytes:
     """Draw the certificate on one A4 page. Raises: CertificateError."""
-    charter = snapshot.charter
     preposition, _, commune = snapshot.at.partition(" ")
     return _draw(
         "pdf/certificate.html",
-        charter,
+        snapshot.campaign,
         snapshot.url,
         snapshot=snapshot,
         names=name_lines(snapshot.full_name),
@@ -67,10 +66,10 @@ def certificate_pdf(snapshot: Snapshot) -> bytes:
         list_name=_words(snapshot.list_name) if snapshot.list_name else None,
         preposition=preposition,
         commune=_words(commune),
-        count=commitments_of(snapshot.count, len(charter.commitments)),
+        count=commitments_of(snapshot.count, len(snapshot.commitments)),
         rows=[
             Row(c, long_date(snapshot.taken[c.number]) if c.number in snapshot.taken else None)
-            for c in charter.commitments
+            for c in snapshot.commitments
         ],
         issued_on=long_date(snapshot.issued_on),
     )
@@ -78,7 +77,7 @@ def certificate_pdf(snapshot: Snapshot) -> bytes:
 
 def charter_pdf(charter: Charter, url: str) -> bytes:
     """Draw the blank charter on one A4 page; ``url`` is the site's. Raises: CertificateError."""
-    return _draw("pdf/charter.html", charter, url)
+    return _draw("pdf/charter.html", charter.campaign.name, url, charter=charter)
 
 
 def name_lines(name: str) -> list[Line]:
@@ -144,12 +143,11 @@ def _face(font: str) -> TTFont:
     return TTFont(font, str(ASSETS / "fonts" / files[font]))
 
 
-def _draw(template: str, charter: Charter, url: str, **values: object) -> bytes:
+def _draw(template: str, campaign: str, url: str, **values: object) -> bytes:
     """Render a template, then draw it with our own fonts and pictures only."""
     html = render_template(
         template,
-        charter=charter,
-        campaign=_line(charter.campaign.name, "Titre", 12.0, PLATE),
+        campaign=_line(campaign, "Titre", 12.0, PLATE),
         url=_line(url, "Texte", 10.0, FOOT),
         qr=_qr(url),
         **values,

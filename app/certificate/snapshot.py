@@ -4,24 +4,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from app.data.charter import Charter
+from app.data.charter import Commitment
 from app.text import fold
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One confirmed signature as it stands on ``issued_on`` (a day in Europe/Paris)."""
+    """One confirmed signature as it stood on ``issued_on`` (a day in Europe/Paris)."""
 
-    charter: Charter
     number: str  # as printed, e.g. "7K4M-92XQ-PTB3"
     issued_on: date
+    url: str  # of the verification page
+
+    edition: str
+    campaign: str
+    title: str  # of the charter
+    organisation: str
+    commitments: tuple[Commitment, ...]
+
     full_name: str
     role: str  # in French, e.g. "tête de liste"
     list_name: str | None
+    insee: str
     commune: str
     at: str  # the commune with its preposition, e.g. "au Bugue"
     taken: Mapping[int, date]  # commitment number → the day it was taken
-    url: str  # of the verification page
 
     @property
     def count(self) -> int:
