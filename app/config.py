@@ -1,7 +1,6 @@
 """Configuration: defaults, then ``instance/config.py``, then ``FLASK_*`` variables, then overrides."""
 
 import ipaddress
-import os
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,6 +10,8 @@ from typing import Any
 from click import ClickException
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import files
 
 #: Shorter secrets can be guessed; ``secrets.token_hex(32)`` is twice as long.
 SECRET_MIN_LENGTH = 32
@@ -153,20 +154,5 @@ def _require(app: Flask) -> None:
 
 
 def _own_secret(instance: Path) -> str:
-    """Return the secret kept in ``instance/secret_key``, made the first time.
-
-    The file appears whole or not at all, so that processes starting together agree.
-    """
-    path = instance / "secret_key"
-    if not path.exists():
-        instance.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(f".{os.getpid()}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_hex(32))
-        try:
-            os.link(fresh, path)
-        except FileExistsError:
-            pass  # another process was first: its secret is the one
-        finally:
-            fresh.unlink()
-    return path.read_text().strip()
+    """Return the secret kept in ``instance/secret_key``, made the first time."""
+    return files.keep(instance / "secret_key", lambda: secrets.token_hex(32).encode()).decode().strip()

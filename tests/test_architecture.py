@@ -8,8 +8,8 @@ import pytest
 APP = Path(__file__).parents[1] / "app"
 #: From the ground up. A module may import those before it.
 LAYERS = [
-    "text", "clock", "french", "numbers", "data", "certificate", "models", "signing", "extensions", "loading",
-    "signatures", "tokens", "register", "letters", "courier", "config", "htmx", "headers", "errors",
+    "text", "clock", "files", "french", "numbers", "data", "certificate", "models", "signing", "extensions",
+    "loading", "signatures", "tokens", "register", "letters", "courier", "config", "htmx", "headers", "errors",
     "filters", "cli", "charter", "public", "dev", "__init__",
 ]  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(LAYERS)}
