@@ -24,6 +24,10 @@ DEFAULTS: dict[str, Any] = {
     "TRUSTED_PROXIES": 0,
     "SQLALCHEMY_DATABASE_URI": "sqlite:///paraphe.sqlite3",
     "CHARTER_FILE": str(Path(__file__).parent / "data" / "charter.toml"),
+    # The seal of the certificates
+    "SEAL_FILE": "seal.p12",
+    "SEAL_PASSPHRASE": "",
+    "TIMESTAMP_URL": "",
     # Letters
     "MAIL_SERVER": "",
     "MAIL_PORT": 587,
@@ -145,6 +149,8 @@ def _require(app: Flask) -> None:
         raise ConfigError("MAIL_SERVER is missing: set it to your SMTP relay, or no letter can leave.")
     if not config["MAIL_DEFAULT_SENDER"]:
         raise ConfigError("MAIL_DEFAULT_SENDER is missing: set it to the address that letters come from.")
+    if config["TIMESTAMP_URL"] and not config["TIMESTAMP_URL"].startswith(("http://", "https://")):
+        raise ConfigError("TIMESTAMP_URL must begin with http:// or https:// (RFC 3161 over HTTP).")
     config["SECRET_KEY"] = config["SECRET_KEY"] or _own_secret(Path(app.instance_path))
     if len(config["SECRET_KEY"]) < SECRET_MIN_LENGTH:
         raise ConfigError(

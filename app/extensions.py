@@ -1,5 +1,7 @@
 """The Flask extensions, and how this program speaks to SQLite."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ from flask_wtf import CSRFProtect
 from sqlalchemy import Connection, event
 from werkzeug.local import LocalProxy
 
+from app.clock import now
 from app.data.charter import Charter, load_charter
 from app.data.communes import Communes, load_communes
 from app.models import Base
+from app.sealkey import SealKey, load_key
 
 #: Seconds that a writer waits for the others before the visitor is told to try again.
 SQLITE_PATIENCE = 30
@@ -29,12 +33,15 @@ compress = Compress()
 #: The charter and the communes of the current application.
 charter: Charter = LocalProxy(lambda: current_app.extensions["charter"])  # type: ignore[assignment]
 communes: Communes = LocalProxy(lambda: current_app.extensions["communes"])  # type: ignore[assignment]
+#: The key of the seal, read when it is first asked for: ``flask seal`` must run where it cannot be read.
+seal_key: SealKey = LocalProxy(lambda: current_app.extensions["seal"]())  # type: ignore[assignment]
 
 
 def init_app(app: Flask) -> None:
     """Bind every extension to the application. Raises: CharterError."""
     app.extensions["charter"] = loaded = load_charter(Path(app.config["CHARTER_FILE"]))
     app.extensions["communes"] = load_communes(loaded.territory.communes, loaded.territory.former_names)
+    app.extensions["seal"] = _seal_reader(app)
     db.init_app(app)
     migrate.init_app(app, db)
     csrf.init_app(app)
@@ -44,6 +51,26 @@ def init_app(app: Flask) -> None:
         if db.engine.dialect.name == "sqlite":
             event.listen(db.engine, "connect", _prepare_sqlite)
             event.listen(db.engine, "begin", _begin_sqlite)
+
+
+def seal_file(app: Flask) -> Path:
+    """Return where the key of the seal is kept."""
+    return Path(app.instance_path, app.config["SEAL_FILE"])
+
+
+def _seal_reader(app: Flask) -> Callable[[], SealKey]:
+    @cache
+    def read() -> SealKey:
+        """Return the key of the seal, made the first time, and kept in memory. Raises: ConfigError."""
+        return load_key(
+            seal_file(app),
+            app.config["SEAL_PASSPHRASE"],
+            host=app.config["SERVER_NAME"].partition(":")[0],
+            organisation=app.extensions["charter"].organisation,
+            now=now(),
+        )
+
+    return read
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

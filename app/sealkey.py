@@ -1,0 +1,254 @@
+"""The key of the organisation's seal: a PKCS#12 file (RFC 7292), and the certificates of those before it.
+
+Imports nothing heavy: the server reads the key at its start, and pyHanko only when it seals.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    pkcs12,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from app import files
+from app.config import ConfigError
+
+log = logging.getLogger(__name__)
+
+VALIDITY = timedelta(days=3652)  # ten years
+#: The clock of a reader may be behind ours.
+SKEW = timedelta(days=1)
+#: Days before the end of the certificate at which each start says so.
+NOTICE = 60
+
+#: RFC 9336. Poppler (NSS) trusts a certificate for it only with emailProtection besides.
+DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
+#: Characters that X.520 gives to an organisation and to a common name.
+NAME_LENGTH = 64
+
+WHAT_WE_SEAL_WITH = "P-256, P-384, or RSA of 2048 bits at least"
+
+
+class KeyUnusable(ConfigError):
+    """What was read is no key to seal with. The message says why, and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class SealKey:
+    """The key that seals today, with all the certificates that our seals bear."""
+
+    private_key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...] = ()  # of the authority, when it was bought from one
+    former: tuple[x509.Certificate, ...] = ()  # of the keys before, with their chains
+
+    @property
+    def certificates(self) -> tuple[x509.Certificate, ...]:
+        """Every certificate that a seal of ours may bear; the one of today comes first."""
+        return (self.certificate, *self.chain, *self.former)
+
+    @property
+    def subject(self) -> str:
+        """Whose seal it is (RFC 4514)."""
+        return self.certificate.subject.rfc4514_string()
+
+    @property
+    def issuer(self) -> str:
+        """Who vouches for it (RFC 4514)."""
+        return self.certificate.issuer.rfc4514_string()
+
+    @property
+    def organisation(self) -> str:
+        """The name that readers show beside the seal."""
+        for kind in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME):
+            for attribute in self.certificate.subject.get_attributes_for_oid(kind):
+                return str(attribute.value)
+        return self.subject
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate, in hexadecimal."""
+        return self.certificate.fingerprint(SHA256()).hex()
+
+    @property
+    def not_before(self) -> datetime:
+        """When the certificate begins, in UTC."""
+        return self.certificate.not_valid_before_utc
+
+    @property
+    def not_after(self) -> datetime:
+        """When the certificate ends, in UTC."""
+        return self.certificate.not_valid_after_utc
+
+    def days_left(self, now: datetime) -> int:
+        """Return the whole days before the end; below 0, it is past."""
+        return (self.not_after - now).days
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether the certificate may seal at that time."""
+        return self.not_before <= now <= self.not_after
+
+    def pem(self) -> bytes:
+        """Return every certificate, the one of today first, to be published."""
+        return _pem(self.certificates)
+
+
+def new_key(host: str, organisation: str, now: datetime) -> SealKey:
+    """Make a key and the certificate that it signs for itself (RFC 5280)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, _shorten(organisation)),
+            x509.NameAttribute(NameOID.COMMON_NAME, _shorten(host)),
+        ]
+    )
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=True,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - SKEW)
+        .not_valid_after(now + VALIDITY)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(
+            x509.ExtendedKeyUsage([DOCUMENT_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, SHA256())
+    )
+    return SealKey(key, certificate)
+
+
+def open_key(content: bytes, passphrase: str) -> SealKey:
+    """Open a PKCS#12 file. Raises: KeyUnusable, without the passphrase nor what it protects."""
+    try:
+        found = pkcs12.load_pkcs12(content, passphrase.encode() or None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyUnusable("is not a PKCS#12 file, or has another passphrase") from error
+    if found.key is None:
+        raise KeyUnusable("holds no private key")
+    if found.cert is None:
+        raise KeyUnusable("holds no certificate of its private key")
+    key, certificate = found.key, found.cert.certificate
+    if not (
+        isinstance(key, ec.EllipticCurvePrivateKey)
+        and key.curve.name in (ec.SECP256R1.name, ec.SECP384R1.name)
+        or isinstance(key, rsa.RSAPrivateKey)
+        and key.key_size >= 2048
+    ):
+        raise KeyUnusable(f"holds a key that we do not seal with: it must be {WHAT_WE_SEAL_WITH}")
+    if key.public_key() != certificate.public_key():
+        raise KeyUnusable("holds a private key and a certificate that do not belong together")
+    return SealKey(key, certificate, tuple(other.certificate for other in found.additional_certs))
+
+
+def read_key(path: Path, passphrase: str) -> SealKey:
+    """Read the key that is there. Raises: ConfigError, with what to do."""
+    try:
+        key = open_key(path.read_bytes(), passphrase)
+        return replace(key, former=former_certificates(path))
+    except (KeyUnusable, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.message
+        raise ConfigError(
+            f"The key of the seal, {path}, cannot be used ({reason}): put the right file or SEAL_PASSPHRASE "
+            "back, or make a new key with `flask --app app seal create`."
+        ) from error
+
+
+def load_key(path: Path, passphrase: str, *, host: str, organisation: str, now: datetime) -> SealKey:
+    """Read the key, made the first time, and log what will need somebody. Raises: ConfigError."""
+    try:
+        files.keep(path, lambda: _pkcs12(new_key(host, organisation, now), passphrase))
+    except OSError as error:
+        raise ConfigError(
+            f"The key of the seal, {path}, can be neither read nor made ({error.strerror}): give its "
+            "folder and the file to the user who runs the site."
+        ) from error
+    key = read_key(path, passphrase)
+    if path.stat().st_mode & 0o077:
+        log.warning("%s holds the key of the seal, and others may read it: chmod 600", path)
+    if not key.is_valid(now):
+        log.error("the certificate of the seal is good from %s to %s", key.not_before, key.not_after)
+    elif (days := key.days_left(now)) < NOTICE:
+        log.warning("the certificate of the seal ends in %s days, on %s", days, key.not_after)
+    return key
+
+
+def replace_key(
+    path: Path, new: SealKey, passphrase: str, *, old: SealKey | None, now: datetime
+) -> Path | None:
+    """Seal with another key from the next start on; return where the file before is kept, if there was one.
+
+    ``old`` is None where nothing can be read of it. Raises: OSError.
+    """
+    kept = None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        kept = path.with_name(f"{path.stem}-{now:%Y%m%dT%H%M%S.%fZ}{path.suffix}")
+        kept.hardlink_to(path)
+        kept.chmod(0o600)
+    if old:
+        former = dict.fromkeys((*old.former, old.certificate, *old.chain))
+        files.replace(_former_file(path), _pem(former))
+    files.replace(path, _pkcs12(new, passphrase))
+    return kept
+
+
+def former_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    """Return the certificates kept beside the key. Raises: KeyUnusable, OSError."""
+    file = _former_file(path)
+    if not file.exists():
+        return ()
+    try:
+        return tuple(x509.load_pem_x509_certificates(file.read_bytes()))
+    except ValueError as error:
+        raise KeyUnusable(f"{file} beside it is not a list of certificates in PEM") from error
+
+
+def _former_file(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-former.pem")
+
+
+def _pem(certificates: Iterable[x509.Certificate]) -> bytes:
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
+
+
+def _pkcs12(key: SealKey, passphrase: str) -> bytes:
+    protection: KeySerializationEncryption = NoEncryption()
+    if passphrase:
+        protection = BestAvailableEncryption(passphrase.encode())
+    return pkcs12.serialize_key_and_certificates(
+        b"seal", key.private_key, key.certificate, key.chain or None, protection
+    )
+
+
+def _shorten(name: str) -> str:
+    """Cut a name between words where X.520 has no room for all of it."""
+    if len(name) <= NAME_LENGTH:
+        return name
+    return name[: NAME_LENGTH + 1].rpartition(" ")[0] or name[:NAME_LENGTH]
