@@ -1,13 +1,18 @@
-"""Certificates: what they say, and the PDF that says it.
+"""Certificates: what they say, the PDF that says it, and its seal.
 
-The PDF stack costs a second and 80 MB: it is imported here, when the first document is asked for, so that a
-process that makes none does not pay for it.
+The PDF stack costs a second and 80 MB, pyHanko as much: they are imported here, when the first document is
+asked for, so that a process that makes none does not pay for them.
 """
 
+from collections.abc import Iterable
 from functools import cache
 
+from cryptography.x509 import Certificate
+
+from app.certificate.outcomes import Finding
 from app.certificate.snapshot import Snapshot
 from app.data.charter import Charter
+from app.sealkey import SealKey
 
 
 def draw_certificate(snapshot: Snapshot) -> bytes:
@@ -23,3 +28,17 @@ def draw_charter(charter: Charter, url: str) -> bytes:
     from app.certificate.pdf import charter_pdf
 
     return charter_pdf(charter, url)
+
+
+def seal_certificate(pdf: bytes, key: SealKey, *, number: str, timestamp_url: str = "") -> bytes:
+    """Return the certificate of that number, sealed and verified. Raises: SealDelayed, SealError."""
+    from app.certificate.seal import seal
+
+    return seal(pdf, key, number=number, timestamp_url=timestamp_url)
+
+
+def examine_file(file: bytes, certificates: Iterable[Certificate]) -> Finding:
+    """Say whether somebody's file is one that these certificates sealed. Never raises."""
+    from app.certificate.seal import examine
+
+    return examine(file, certificates)

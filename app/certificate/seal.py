@@ -1,0 +1,265 @@
+"""The seal: PAdES B-B or B-T on the finished bytes (ETSI EN 319 142-1), and the check of what comes back."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from io import BytesIO
+from itertools import islice
+
+import asn1crypto.x509
+from asn1crypto import cms, core
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.pdf_utils.generic import NameObject, TextStringObject
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, Signer
+from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
+from pyhanko.sign.timestamps import HTTPTimeStamper
+from pyhanko.sign.validation import async_validate_pdf_signature
+from pyhanko.sign.validation.generic_cms import (
+    extract_tst_data_iter,
+    message_imprint_checker,
+    validate_sig_integrity,
+    validate_tst_signed_data,
+)
+from pyhanko.sign.validation.settings import KeyUsageConstraints
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+from app.certificate.outcomes import Finding, SealDelayed, SealError, Verdict
+from app.clock import now
+from app.numbers import parse_number
+from app.sealkey import SealKey
+
+FIELD = "Sceau"
+#: Seconds given to the timestamp authority, for the whole of its answer.
+AUTHORITY_TIMEOUT = 10
+#: Hexadecimal digits kept for a signature and its certificate, and for a timestamp with its own.
+SIGNATURE_ROOM, TIMESTAMP_ROOM = 8192, 24576
+#: Hexadecimal digits beyond which a file that comes back holds no signature of ours.
+LARGEST_ROOM = 65536
+
+#: What a file is searched for. Every repetition is bounded, so that the time is linear.
+_LETTERS = rb"[2-9A-HJ-NP-Y]{4}"
+_NUMBER = re.compile(rb"(?<![0-9A-Z])%b-%b-%b(?![0-9A-Z])" % (_LETTERS, _LETTERS, _LETTERS))
+_BYTE_RANGE = re.compile(rb"/ByteRange \[0 (\d{1,9}) (\d{1,9}) (\d{1,9})\]")
+#: In capitals, as pyHanko writes: each byte is spelt in one way only.
+_HEXADECIMAL = re.compile(rb"<((?:[0-9A-F]{2})*)>")
+_NUMBERS_TRIED, _NUMBERS_TOLD = 1000, 5
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+def seal(pdf: bytes, key: SealKey, *, number: str, timestamp_url: str = "") -> bytes:
+    """Seal a document, certified with no changes allowed, and verify the result before it leaves.
+
+    ``number`` is the certificate's, told in plain in the signature; ``timestamp_url`` is an authority of
+    RFC 3161. Raises: SealDelayed (the authority), SealError.
+    """
+    if not _NUMBER.fullmatch(number.encode()):
+        raise SealError(f"{number!r} is not the number of a certificate")
+    if not key.is_valid(now()):
+        raise SealError(f"the certificate of the seal is good from {key.not_before} to {key.not_after}")
+    authority = _Authority(timestamp_url, timeout=AUTHORITY_TIMEOUT) if timestamp_url else None
+    reason = f"Certificat {number}"
+    try:
+        sealed = asyncio.run(_seal(pdf, key, reason, authority))
+    except SealError:
+        raise
+    except Exception as error:  # whatever pyHanko met: nothing leaves that is not sealed
+        raise SealError(f"{type(error).__name__}: {error}") from error
+    if not sealed.startswith(pdf) or f"/Reason ({reason})".encode() not in sealed[len(pdf) :]:
+        raise SealError("the sealed file does not hold the document and its number")
+    if examine(sealed, key.certificates).verdict is not Verdict.INTACT:
+        raise SealError("we would not recognise this seal")
+    return sealed
+
+
+async def _seal(pdf: bytes, key: SealKey, reason: str, authority: HTTPTimeStamper | None) -> bytes:
+    signer = _signer(key.private_key, key.certificate, key.chain)
+    metadata = PdfSignatureMetadata(
+        field_name=FIELD,
+        md_algorithm="sha256",
+        reason=reason,
+        name=key.organisation,
+        certify=True,
+        docmdp_permissions=MDPPerm.NO_CHANGES,
+        subfilter=SigSeedSubFilter.PADES,
+    )
+    room = SIGNATURE_ROOM + 2 * sum(len(cert.public_bytes(Encoding.DER)) for cert in key.chain)
+    session = PdfSigner(metadata, signer, timestamper=authority).init_signing_session(
+        IncrementalPdfFileWriter(BytesIO(pdf))
+    )
+    document = session.prepare_tbs_document(None, room + TIMESTAMP_ROOM if authority else room)
+    session.sig_field["/V"][NameObject("/Reason")] = _Plain(reason)
+    output = BytesIO()
+    prepared, _ = document.digest_tbs_document(output=output)
+    await document.perform_signature(prepared.document_digest, PdfCMSSignedAttributes())
+    sealed = output.getvalue()
+    await _verify(sealed, signer.signing_cert, timestamped=authority is not None)
+    return sealed
+
+
+class _Plain(TextStringObject):
+    """A text of ASCII letters, digits, spaces and hyphens, as it reads: pyHanko would escape the hyphens."""
+
+    def write_to_stream(self, stream: BytesIO, *_: object, **__: object) -> None:
+        stream.write(b"(%b)" % self.encode("ascii"))
+
+
+async def _verify(sealed: bytes, certificate: asn1crypto.x509.Certificate, *, timestamped: bool) -> None:
+    """Check as a reader does, without the network. Raises: SealDelayed, SealError, what pyHanko raises."""
+    # What pyHanko asks of a certificate by default, but not of a root, which ours is here.
+    KeyUsageConstraints(key_usage={"non_repudiation"}).validate(certificate)
+    (embedded,) = PdfFileReader(BytesIO(sealed)).embedded_signatures
+    status = await async_validate_pdf_signature(embedded, _offline(certificate), _offline())
+    if not (status.intact and status.valid and status.trusted):
+        raise SealError("the signature does not verify")
+    if status.coverage != SignatureCoverageLevel.ENTIRE_FILE or not status.docmdp_ok:
+        raise SealError("the signature does not cover the entire file")
+    if embedded.docmdp_level != MDPPerm.NO_CHANGES:
+        raise SealError("the signature allows changes")
+    if timestamped:
+        token = status.timestamp_validity
+        if token is None or not (token.intact and token.valid):
+            raise SealDelayed("the timestamp does not verify")
+
+
+def _offline(*roots: asn1crypto.x509.Certificate) -> ValidationContext:
+    return ValidationContext(trust_roots=roots, allow_fetching=False, moment=now())
+
+
+class _Signer(Signer):
+    """Signs with the key as it was loaded; pyHanko's own reads it anew each time, 250 ms with RSA."""
+
+    def __init__(
+        self, key: PrivateKey, certificate: x509.Certificate, chain: Iterable[x509.Certificate]
+    ) -> None:
+        self.key = key
+        super().__init__(signing_cert=_asn1(certificate), cert_registry=_store(map(_asn1, chain)))
+
+    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
+        if isinstance(self.key, rsa.RSAPrivateKey):
+            return self.key.sign(data, padding.PKCS1v15(), SHA256())
+        return self.key.sign(data, ec.ECDSA(SHA256()))
+
+
+#: Made once: what it is asked with are plain objects, so that no proxy is kept.
+_signer = lru_cache(maxsize=4)(_Signer)
+
+
+class _Authority(HTTPTimeStamper):
+    """A timestamp authority, all of whose failures are one: another time, perhaps."""
+
+    async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
+        try:
+            return await super().async_timestamp(message_digest, md_algorithm)
+        except Exception as error:
+            raise SealDelayed(f"timestamp authority: {type(error).__name__}: {error}") from error
+
+
+def examine(file: bytes, certificates: Iterable[x509.Certificate]) -> Finding:
+    """Say whether a file is one that we sealed, to the byte. Never raises, whatever the file.
+
+    ``certificates`` are all that our seals bear (``SealKey.certificates``). The file is not read as a PDF:
+    a reader of PDF is slow and fragile where somebody wishes it. Our files hold one signature of all their
+    bytes but its own hexadecimal digits, and these are compared with the only way we write them.
+    """
+    ours = tuple(certificates)
+    matches = (parse_number(m[0].decode()) for m in islice(_NUMBER.finditer(file), _NUMBERS_TRIED))
+    numbers = tuple(islice(dict.fromkeys(number for number in matches if number), _NUMBERS_TOLD))
+    try:
+        intact = _is_ours(file, ours)
+    except Exception:  # whatever asn1crypto or pyHanko met: it is no seal of ours
+        intact = False
+    if intact:
+        return Finding(Verdict.INTACT, numbers)
+    return Finding(Verdict.BROKEN if _claims_our_seal(file, ours) else Verdict.NONE, numbers)
+
+
+def _is_ours(file: bytes, ours: Iterable[x509.Certificate]) -> bool:
+    """Whether the file is whole and bears the signature of one of these certificates. Raises anything."""
+    ranges = (tuple(map(int, match.groups())) for match in _BYTE_RANGE.finditer(file))
+    whole = (r for r in ranges if r[0] < r[1] <= r[0] + 2 + LARGEST_ROOM and r[1] + r[2] == len(file))
+    start, end, _ = next(whole)
+    gap = _HEXADECIMAL.fullmatch(file, start, end)
+    if gap is None:
+        return False
+    contents = bytes.fromhex(gap[1].decode())
+    length = 4 + int.from_bytes(contents[2:4])  # DER of 256 bytes to 64 kB: 30 82, then two bytes of length
+    der = contents[:length]
+    if not der.startswith(b"\x30\x82") or any(contents[length:]):
+        return False
+
+    known = {cert.dump(): cert for cert in map(_asn1, ours)}
+    signers = [cert for encoded, cert in known.items() if encoded in der and not cert.ca]
+    if not signers:
+        return False  # before anything of it is parsed
+    signed = cms.ContentInfo.load(der, strict=True)["content"]
+    if any(cert.chosen.dump() not in known for cert in signed["certificates"]):
+        return False
+    digest = hashlib.sha256(file[:start] + file[end:]).digest()
+    return any(asyncio.run(_is_signed_by(signer, signed, digest, der)) for signer in signers)
+
+
+async def _is_signed_by(
+    certificate: asn1crypto.x509.Certificate, signed: cms.SignedData, digest: bytes, der: bytes
+) -> bool:
+    """Whether this certificate signed the digest, in the very bytes that pyHanko writes around it.
+
+    Packing the same signature again leaves nothing to be changed in the parts that no signature covers.
+    """
+    (signer_info,) = signed["signer_infos"]
+    again = await _Packer(certificate, signed).async_sign_prescribed_attributes(
+        "sha256", signer_info["signed_attrs"].untag()
+    )
+    if again.dump() != der:
+        return False
+    for token in extract_tst_data_iter(signer_info, signed=False):
+        stamp = await validate_tst_signed_data(token, _offline(), message_imprint_checker(signer_info))
+        if not (stamp["intact"] and stamp["valid"]):
+            return False
+    return all(validate_sig_integrity(signer_info, certificate, "data", digest))
+
+
+class _Packer(Signer):
+    """Writes a signature that was already made."""
+
+    def __init__(self, certificate: asn1crypto.x509.Certificate, signed: cms.SignedData) -> None:
+        (self.made,) = signed["signer_infos"]
+        others = [c.chosen for c in signed["certificates"] if c.chosen.dump() != certificate.dump()]
+        super().__init__(signing_cert=certificate, cert_registry=_store(others))
+
+    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
+        signature: bytes = self.made["signature"].native
+        return signature
+
+    async def unsigned_attrs(self, *_: object, **__: object) -> cms.CMSAttributes | None:
+        attributes = self.made["unsigned_attrs"]
+        return attributes.untag() if attributes is not core.VOID else None
+
+
+def _claims_our_seal(file: bytes, ours: Iterable[x509.Certificate]) -> bool:
+    """Whether a file bears one of our certificates, or the words that our seals are made with."""
+    if re.search(rb"/Reason \(Certificat %b" % _NUMBER.pattern, file):
+        return True
+    lower = file.lower()
+    return any(cert.public_bytes(Encoding.DER).hex().encode() in lower for cert in ours)
+
+
+@lru_cache(maxsize=64)
+def _asn1(certificate: x509.Certificate) -> asn1crypto.x509.Certificate:
+    return asn1crypto.x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+
+
+def _store(certificates: Iterable[asn1crypto.x509.Certificate]) -> SimpleCertificateStore:
+    store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
+    store.register_multiple(certificates)
+    return store
