@@ -2,16 +2,24 @@
 
 import hashlib
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Request
 from jinja2 import StrictUndefined
 
 from app import charter, cli, dev, errors, extensions, filters, headers, public
 from app.config import configure
 
 STATIC = Path(__file__).parents[1] / "static"
+
+
+class InMemoryRequest(Request):
+    """Keeps a file that somebody has checked in memory: Werkzeug writes the large ones to the disk."""
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> BytesIO:
+        return BytesIO()
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -26,6 +34,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         static_folder=STATIC,
         static_url_path=f"/static/{_static_version()}",
     )
+    app.request_class = InMemoryRequest
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     configure(app, overrides or {})

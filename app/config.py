@@ -23,6 +23,7 @@ DEFAULTS: dict[str, Any] = {
     "PREFERRED_URL_SCHEME": "",
     "TRUSTED_PROXIES": 0,
     "SQLALCHEMY_DATABASE_URI": "sqlite:///paraphe.sqlite3",
+    "ORGANISERS": [],
     "CHARTER_FILE": str(Path(__file__).parent / "data" / "charter.toml"),
     # The seal of the certificates
     "SEAL_FILE": "seal.p12",

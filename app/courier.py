@@ -5,6 +5,7 @@ A courier that dies lets go of its letter when that time comes, and the next one
 Message-ID. No transaction is open while the relay is spoken to.
 """
 
+import hashlib
 import logging
 import os
 import smtplib
@@ -16,11 +17,13 @@ from datetime import datetime, timedelta
 import flask_mail
 from flask import Flask, current_app
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.clock import now
-from app.extensions import db
-from app.letters import compose
-from app.models import Letter, LetterState
+from app.extensions import db, seal_key
+from app.letters import SEAL_WARNINGS, compose, enclose
+from app.models import Letter, LetterKind, LetterState
+from app.signing import new_letter
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +70,13 @@ class _Connection(flask_mail.Connection):
 
 def deliver_due() -> int:
     """Try every letter that is due, once; return how many were sent. Needs an application context."""
+    _warn_of_seal()
     sent = 0
     for letter in _claimed():
         try:
             message = compose(letter)
+            if message is not None:
+                enclose(letter, message)
             db.session.commit()  # what was read is let go: the relay may take its time, nobody waits for it
             if message is None:
                 letter.state = LetterState.VOID
@@ -87,6 +93,21 @@ def deliver_due() -> int:
             log.warning("letter %s delayed: %s", letter.id, type(error).__name__)
         db.session.commit()
     return sent
+
+
+def _warn_of_seal() -> None:
+    """Owe each organiser a letter when the seal has few days left: one for each term of `SEAL_WARNINGS`."""
+    left = seal_key.days_left(now())
+    term = next((days for days in sorted(SEAL_WARNINGS) if left <= days), None)
+    for address in current_app.config["ORGANISERS"] if term else []:
+        # The same key in every process: the table takes it once.
+        key = hashlib.sha256(f"{seal_key.fingerprint} {term} {address}".encode()).hexdigest()[:32]
+        if db.session.scalar(select(Letter.id).where(Letter.message_key == key)) is None:
+            db.session.add(new_letter(LetterKind.SEAL, address, now(), key))
+        try:
+            db.session.commit()
+        except IntegrityError:
+            db.session.rollback()
 
 
 def _claimed() -> Iterator[Letter]:

@@ -6,9 +6,10 @@ from flask import current_app, render_template, url_for
 from flask_mail import Message
 
 from app import loading, signatures
-from app.certificate import draw_certificate
-from app.extensions import charter
+from app.clock import now
+from app.extensions import charter, seal_key
 from app.french import duration
+from app.issuing import is_certifiable, issue
 from app.models import Letter, LetterKind, Signature, Status
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE
 
@@ -16,19 +17,36 @@ from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE
 QUOTED_PRINTABLE = Charset("utf-8")
 QUOTED_PRINTABLE.header_encoding = QUOTED_PRINTABLE.body_encoding = QP
 
+#: Organisers are written to when the seal has so many days left.
+SEAL_WARNINGS = (60, 7)
+
 
 def compose(letter: Letter) -> Message | None:
-    """Make the message of a letter, or None where what it was about is gone meanwhile."""
-    writers = {
-        LetterKind.CONFIRM: _confirm,
-        LetterKind.CONFIRMED: _confirmed,
-        LetterKind.ACCESS: _access,
-    }
-    message = writers[letter.kind](letter.signature, letter.address)
+    """Write a letter, or return None where what it was about is gone meanwhile."""
+    if letter.signature is None:
+        message = _seal(letter.address)
+    else:
+        writers = {
+            LetterKind.CONFIRM: _confirm,
+            LetterKind.CONFIRMED: _confirmed,
+            LetterKind.ACCESS: _access,
+        }
+        message = writers[letter.kind](letter.signature, letter.address)
     if message is not None:
         domain = current_app.config["SERVER_NAME"].partition(":")[0]
         message.msgId = f"<{letter.message_key}@{domain}>"
     return message
+
+
+def enclose(letter: Letter, message: Message) -> None:
+    """Put the certificate in the letter that announces it; it is sealed now, where it was not before.
+
+    Raises: CertificateError.
+    """
+    if letter.kind is LetterKind.CONFIRMED and letter.signature and is_certifiable(letter.signature):
+        certificate = issue(letter.signature)
+        filename = signatures.snapshot_of(certificate).filename
+        message.attach(filename, "application/pdf", certificate.pdf)
 
 
 def _confirm(signature: Signature, address: str) -> Message | None:
@@ -46,20 +64,17 @@ def _confirm(signature: Signature, address: str) -> Message | None:
 
 
 def _confirmed(signature: Signature, address: str) -> Message | None:
-    """Say that it is done, with the certificate."""
+    """Say that it is done; the certificate is enclosed where there still is something to certify."""
     if not signature.is_confirmed:
         return None
-    message = _message(
+    return _message(
         "confirmed",
         address,
         signature=signature,
+        enclosed=is_certifiable(signature),
         page=url_for("public.signatory", code=signature.code, _external=True),
         back=url_for("charter.find", _external=True),
     )
-    if signature.pledges:
-        snapshot = signatures.snapshot(signature)
-        message.attach(snapshot.filename, "application/pdf", draw_certificate(snapshot))
-    return message
 
 
 def _access(signature: Signature, address: str) -> Message | None:
@@ -73,6 +88,14 @@ def _access(signature: Signature, address: str) -> Message | None:
     if not doors:
         return None
     return _message("access", address, doors=doors, lifetime=duration(current_app.config["ACCESS_MAX_AGE"]))
+
+
+def _seal(address: str) -> Message | None:
+    """Warn an organiser that the seal expires; void once there is a new one."""
+    days = seal_key.days_left(now())
+    if days > SEAL_WARNINGS[0]:
+        return None
+    return _message("seal", address, days=days, expires_on=seal_key.not_after)
 
 
 def _message(folder: str, address: str, **values: object) -> Message:

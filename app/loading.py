@@ -13,9 +13,14 @@ def by_code(code: str) -> Signature | None:
     return db.session.scalar(select(Signature).where(Signature.code == code))
 
 
-def by_number(number: str) -> Signature | None:
-    """Return the signature that a certificate number stands for."""
-    return db.session.scalar(select(Signature).join(Certificate).where(Certificate.number == number))
+def certificate(number: str) -> Certificate | None:
+    """Return the certificate of that number."""
+    return db.session.scalar(select(Certificate).where(Certificate.number == number))
+
+
+def certificate_of_file(sha256: str) -> Certificate | None:
+    """Return the certificate whose PDF has that SHA-256, in hexadecimal."""
+    return db.session.scalar(select(Certificate).where(Certificate.sha256 == sha256))
 
 
 def standing(signature: Signature) -> Signature | None:

@@ -5,7 +5,18 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, DateTime, Dialect, Enum, ForeignKey, Index, String, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    TypeDecorator,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, attribute_keyed_dict, mapped_column, relationship
 
 from app import numbers
@@ -82,6 +93,7 @@ class LetterKind(enum.Enum):
     CONFIRM = "confirm"
     CONFIRMED = "confirmed"
     ACCESS = "access"
+    SEAL = "seal"  # to an organiser: about no signature
 
 
 class LetterState(enum.Enum):
@@ -142,8 +154,8 @@ class Signature(Base):
         cascade="all, delete-orphan", back_populates="signature", order_by="Letter.id"
     )
     events: Mapped[list["Event"]] = relationship(cascade="all, delete-orphan", order_by="Event.id")
-    certificate: Mapped["Certificate | None"] = relationship(
-        cascade="all, delete-orphan", back_populates="signature"
+    certificates: Mapped[list["Certificate"]] = relationship(
+        cascade="all, delete-orphan", back_populates="signature", order_by="Certificate.id"
     )
     merged_into: Mapped["Signature | None"] = relationship(remote_side=[id])
 
@@ -206,15 +218,19 @@ class Consent(Base):
 
 
 class Certificate(Base):
-    """The number under which anyone can check a confirmed signature."""
+    """What a confirmed signature said on one day, under a number, in a sealed PDF. Never changed."""
 
     __tablename__ = "certificate"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(numbers.LENGTH), unique=True)
-    signature_id: Mapped[int] = mapped_column(ForeignKey("signature.id", ondelete="CASCADE"), unique=True)
+    signature_id: Mapped[int] = mapped_column(ForeignKey("signature.id", ondelete="CASCADE"), index=True)
     issued_at: Mapped[datetime]
-    signature: Mapped[Signature] = relationship(back_populates="certificate")
+    #: A `Snapshot`, as JSON: texts and all, to be read again when the charter has another edition.
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+    pdf: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)  # of the PDF, in hexadecimal
+    signature: Mapped[Signature] = relationship(back_populates="certificates")
 
 
 class Letter(Base):
@@ -225,7 +241,9 @@ class Letter(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[LetterKind] = mapped_column(_enum(LetterKind))
     state: Mapped[LetterState] = mapped_column(_enum(LetterState), default=LetterState.WAITING)
-    signature_id: Mapped[int] = mapped_column(ForeignKey("signature.id", ondelete="CASCADE"), index=True)
+    signature_id: Mapped[int | None] = mapped_column(
+        ForeignKey("signature.id", ondelete="CASCADE"), index=True
+    )
     address: Mapped[str] = mapped_column(String(254))
     #: The left part of the Message-ID, kept through retries so that a second copy is recognised.
     message_key: Mapped[str] = mapped_column(String(32), unique=True)
@@ -236,7 +254,7 @@ class Letter(Base):
     sent_at: Mapped[datetime | None]
     #: The last answer of the relay.
     trouble: Mapped[str | None] = mapped_column(String(200))
-    signature: Mapped[Signature] = relationship(back_populates="letters")
+    signature: Mapped[Signature | None] = relationship(back_populates="letters")
 
     __table_args__ = (
         Index("ix_letter_due", "state", "due_at"),

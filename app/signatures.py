@@ -1,13 +1,14 @@
 """A confirmed signature, as certificates and public pages show it."""
 
+from datetime import datetime
+
 from flask import url_for
 
 from app.certificate.snapshot import Snapshot
-from app.clock import now
 from app.data.communes import Commune
 from app.extensions import charter, communes
 from app.french import paris_day
-from app.models import Signature
+from app.models import Certificate, Signature
 
 
 def commune_of(signature: Signature) -> Commune:
@@ -16,15 +17,14 @@ def commune_of(signature: Signature) -> Commune:
     return communes.get(insee) or Commune(insee, insee, "", "", ())
 
 
-def snapshot(signature: Signature) -> Snapshot:
-    """Return what a certificate of this confirmed signature says today."""
-    assert signature.certificate is not None
+def snapshot(signature: Signature, number: str, at: datetime) -> Snapshot:
+    """Return what a certificate of that number, issued at that moment, says of a confirmed signature."""
     assert signature.role is not None
-    number, commune = signature.certificate.number, commune_of(signature)
+    commune = commune_of(signature)
     return Snapshot(
         number=number,
-        issued_on=paris_day(now()),
-        url=url_for("public.verify", number=number, _external=True),
+        issued_on=paris_day(at),
+        url=_address(number),
         edition=str(signature.edition),
         campaign=charter.campaign.name,
         title=charter.title,
@@ -38,3 +38,34 @@ def snapshot(signature: Signature) -> Snapshot:
         at=commune.at,
         taken={n: paris_day(pledge.taken_at) for n, pledge in signature.pledges.items()},
     )
+
+
+def snapshot_of(certificate: Certificate) -> Snapshot:
+    """Return what a certificate says, whatever has changed since."""
+    return Snapshot.from_json(
+        certificate.content,
+        number=certificate.number,
+        issued_on=paris_day(certificate.issued_at),
+        url=_address(certificate.number),
+    )
+
+
+def standing_certificate(signature: Signature) -> Certificate | None:
+    """Return the certificate that says what the signature says now, if one was issued."""
+    return next((c for c in reversed(signature.certificates) if is_current(c)), None)
+
+
+def is_current(certificate: Certificate) -> bool:
+    """Whether a certificate says what its signature says now."""
+    present = snapshot(certificate.signature, certificate.number, certificate.issued_at)
+    return snapshot_of(certificate).says_the_same_as(present)
+
+
+def changed_at(certificate: Certificate) -> datetime:
+    """Return when a certificate was replaced: by the next one, else by the last change of the signature."""
+    later = [c.issued_at for c in certificate.signature.certificates if c.id > certificate.id]
+    return later[0] if later else certificate.signature.touched_at
+
+
+def _address(number: str) -> str:
+    return url_for("public.certificate", number=number, _external=True)

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app import numbers
 from app.data.charter import Charter, Commitment
 from app.models import (
-    Certificate,
     Consent,
     ConsentPurpose,
     Event,
@@ -164,16 +162,19 @@ def owe_confirmation(signature: Signature, now: datetime) -> None:
 
 def owe(signature: Signature, kind: LetterKind, address: str, now: datetime) -> None:
     """Put a letter in the outbox; it leaves once this transaction is committed."""
-    signature.letters.append(
-        Letter(
-            kind=kind,
-            state=LetterState.WAITING,
-            address=address,
-            message_key=secrets.token_hex(16),
-            created_at=now,
-            due_at=now,
-            attempts=0,
-        )
+    signature.letters.append(new_letter(kind, address, now, secrets.token_hex(16)))
+
+
+def new_letter(kind: LetterKind, address: str, now: datetime, message_key: str) -> Letter:
+    """Make a letter that may leave at once."""
+    return Letter(
+        kind=kind,
+        state=LetterState.WAITING,
+        address=address,
+        message_key=message_key,
+        created_at=now,
+        due_at=now,
+        attempts=0,
     )
 
 
@@ -214,7 +215,6 @@ def confirm(
     signature.edition = charter.edition
     for pledge in signature.pledges.values():
         pledge.taken_at = now  # ticked before, signed now: the public date is the signature's
-    signature.certificate = Certificate(number=numbers.new_number(), issued_at=now)
     _announce(signature, now)
     return signature
 

@@ -9,8 +9,8 @@ APP = Path(__file__).parents[1] / "app"
 #: From the ground up. A module may import those before it.
 LAYERS = [
     "text", "clock", "files", "french", "numbers", "config", "data", "sealkey", "certificate", "models",
-    "signing", "extensions", "loading", "signatures", "tokens", "register", "letters", "courier", "htmx",
-    "headers", "errors", "filters", "cli", "charter", "public", "dev", "__init__",
+    "signing", "extensions", "loading", "signatures", "issuing", "tokens", "register", "letters", "courier",
+    "htmx", "headers", "errors", "filters", "cli", "charter", "public", "dev", "__init__",
 ]  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(LAYERS)}
 MODULES = sorted(path for path in APP.rglob("*.py") if "migrations" not in path.parts)

@@ -19,7 +19,8 @@ from PIL import Image
 from pypdf import PdfReader
 
 from app.certificate.coverage import COVERAGE, missing_characters
-from app.certificate.pdf import ASSETS, CertificateError, certificate_pdf, charter_pdf, name_lines
+from app.certificate.outcomes import CertificateError
+from app.certificate.pdf import ASSETS, certificate_pdf, charter_pdf, name_lines
 from app.certificate.snapshot import Snapshot
 from app.data.charter import load_charter
 from app.french import long_date

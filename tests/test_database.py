@@ -34,6 +34,33 @@ def test_the_migrations_go_back_to_nothing(empty):
         db.engine.dispose()
 
 
+def test_going_up_and_down_keeps_the_signatures(empty):
+    with empty.app_context():
+        upgrade(revision="0001")
+        for statement in (
+            "INSERT INTO signature (id, code, status, created_at, touched_at, access_count)"
+            " VALUES (1, 'a', 'draft', '2026-03-01', '2026-03-01', 0)",
+            "INSERT INTO letter (kind, state, signature_id, address, message_key, attempts, created_at,"
+            " due_at) VALUES ('confirm', 'sent', 1, 'a@example.org', 'k', 1, '2026-03-01', '2026-03-01')",
+            "INSERT INTO certificate (number, signature_id, issued_at) VALUES ('n', 1, '2026-03-01')",
+        ):
+            db.session.execute(text(statement))
+        db.session.commit()
+        upgrade()
+        db.session.execute(
+            text(
+                "INSERT INTO letter (kind, state, address, message_key, created_at, due_at, attempts)"
+                " VALUES ('seal', 'waiting', 'b@example.org', 'l', '2026-03-01', '2026-03-01', 0)"
+            )
+        )
+        db.session.commit()
+        downgrade(revision="0001")
+        assert db.session.scalar(text("SELECT count(*) FROM signature")) == 1
+        assert db.session.scalars(text("SELECT kind FROM letter")).all() == ["confirm"]
+        db.session.rollback()
+        db.engine.dispose()
+
+
 def test_sqlite_is_durable_strict_and_patient(app):
     with app.app_context(), db.engine.connect() as connection:
         pragmas = {

@@ -109,16 +109,13 @@ def test_confirming_dates_every_commitment(pending):
     assert confirm(pending, now=later) is pending
     assert pending.status is Status.CONFIRMED
     assert {p.taken_at for p in pending.pledges.values()} == {later}
-    assert pending.certificate.number
     assert [letter.kind for letter in pending.letters] == [LetterKind.CONFIRM, LetterKind.CONFIRMED]
 
 
 def test_confirming_twice_changes_nothing(pending):
     confirm(pending)
-    number = pending.certificate.number
     confirm(pending, now=NOON + timedelta(days=1))
     assert pending.confirmed_at == NOON
-    assert pending.certificate.number == number
     assert len(pending.letters) == 2
 
 

@@ -7,7 +7,14 @@ from app.headers import HEADERS, HSTS
 from tests.journeys import signed_and_confirmed
 from tests.visitor import Visitor
 
-PUBLIC = ["/signataires", "/donnees-personnelles", "/mentions-legales", "/accessibilite"]
+PUBLIC = [
+    "/signataires",
+    "/verifier",
+    "/verifier/certificat-organisation.pem",
+    "/donnees-personnelles",
+    "/mentions-legales",
+    "/accessibilite",
+]
 PRIVATE = ["/", "/signer", "/retrouver", "/retrouver/envoye", "/confirmer/renvoye"]
 WRONG = {"/nulle-part": 404, "/engagements/1": 405, "/confirmer/x": 404, "/verifier/x": 404, "/acces/x": 404}
 
@@ -48,7 +55,8 @@ def test_every_route_is_in_a_table(app):
         "charter.answer", "charter.sent", "charter.confirm", "charter.resend", "charter.correct",
         "charter.own", "charter.certificate", "charter.certificate_file", "charter.leave", "charter.access",
         "charter.sign_another",
-        "public.signatory", "public.verify", "charter.blank",  # test_the_journey
+        "public.signatory", "public.certificate", "charter.blank",  # test_the_journey
+        "public.verify_file",  # the same address as "public.verify"
     }  # fmt: skip
     adapter = app.url_map.bind("localhost")
     here = {adapter.match(path)[0] for path in [*PUBLIC, *PRIVATE]}

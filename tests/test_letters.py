@@ -7,11 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from app import courier
-from app.extensions import db
+from app import courier, create_app
+from app.clock import now
+from app.extensions import db, seal_key
 from app.models import Letter, LetterState
+from app.sealkey import new_key
 from tests.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
 from tests.mailbox import html_of, link_in, text_of
+from tests.visitor import check_typography
 
 
 def stored(app):
@@ -225,3 +228,74 @@ def test_links_come_from_the_configuration_not_from_the_host(app, candidate, del
     sign(candidate)
     deliver()
     assert link_in(mailbox.letters[0], "/confirmer/").startswith("http://localhost/")
+
+
+@pytest.fixture
+def organised(settings):
+    """A site with two organisers, and a key that was made today."""
+    settings["ORGANISERS"] = ["anne@example.org", "bruno@example.org"]
+    app = create_app(settings)
+    with app.app_context():
+        db.create_all()
+        assert seal_key.days_left(now()) > 3000
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def deliver_at(app) -> int:
+    with app.app_context():
+        return courier.deliver_due()
+
+
+def test_organisers_are_warned_before_the_seal_expires(organised, mailbox, later):
+    with organised.app_context():
+        life = seal_key.not_after - now()
+    later(seconds=(life - timedelta(days=61, hours=1)).total_seconds())
+    assert deliver_at(organised) == 0
+    for days, sent in ((0, 0), (1, 2), (20, 0), (33, 2), (20, 0)):  # 60 days left, 40, 7, and over
+        later(days=days)
+        assert [deliver_at(organised) for _ in range(3)] == [sent, 0, 0]
+    assert [letter["X-Envelope-To"] for letter in mailbox.letters] == [
+        "anne@example.org",
+        "bruno@example.org",
+    ] * 2
+    assert {letter["Subject"] for letter in mailbox.letters} == {"Le sceau des certificats expire bientôt"}
+    check_typography(text_of(mailbox.letters[0]))
+    assert "flask --app app seal create" in html_of(mailbox.letters[0])
+
+
+def test_an_expired_seal_is_said_to_be(organised, mailbox, later):
+    with organised.app_context():
+        life = seal_key.not_after - now()
+    later(seconds=(life + timedelta(days=2)).total_seconds())
+    assert deliver_at(organised) == 2
+    assert mailbox.letters[0]["Subject"] == "Le sceau des certificats a expiré"
+
+
+def test_two_couriers_warn_once(organised, mailbox, later, monkeypatch):
+    with organised.app_context():
+        life = seal_key.not_after - now()
+    later(seconds=(life - timedelta(days=30)).total_seconds())
+    with monkeypatch.context() as patch:  # both look before either has written
+        patch.setattr(courier, "_claimed", lambda: iter(()))
+        deliver_at(organised)
+        patch.setattr(db.session, "scalar", lambda _: None)
+        deliver_at(organised)
+    assert deliver_at(organised) == 2
+
+
+def test_a_warning_about_a_key_that_was_replaced_is_void(organised, mailbox, later):
+    with organised.app_context():
+        life = seal_key.not_after - now()
+    later(seconds=(life - timedelta(days=30)).total_seconds())
+    mailbox.answer = "451 later"
+    assert deliver_at(organised) == 0
+    mailbox.answer = "250 OK"
+    with organised.app_context():
+        fresh = new_key("localhost", "Nous", now())
+    organised.extensions["seal"] = lambda: fresh
+    later(hours=1)
+    assert deliver_at(organised) == 0
+    with organised.app_context():
+        assert {letter.state for letter in db.session.query(Letter)} == {LetterState.VOID}

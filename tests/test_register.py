@@ -85,10 +85,9 @@ def test_pages_follow_one_another(people, citizen, monkeypatch):
 
 
 def test_no_address_anywhere(candidate, citizen, deliver, mailbox):
-    own = signed_and_confirmed(candidate, deliver, mailbox)
-    number = own.text("#certificat p:first-of-type").split()[1].rstrip(".")
+    signed_and_confirmed(candidate, deliver, mailbox)
     listed = citizen.open("/signataires")
-    for page in (listed, citizen.open(listed[".entree .nom a"]["href"]), citizen.open(f"/verifier/{number}")):
+    for page in (listed, citizen.open(listed[".entree .nom a"]["href"])):
         assert "Élodie Martin" in page.text()
         assert ELODIE["email"] not in page.response.text
         assert ELODIE["email"].partition("@")[0] not in page.response.text
@@ -109,24 +108,3 @@ def test_a_public_page(people, citizen):
     assert page.text("h1") == "Anne Martin"
     assert "au Bugue" in page.text()
     assert len(page.soup.select(".recap li")) == 2
-
-
-def test_verifying_a_certificate(candidate, citizen, deliver, mailbox):
-    own = signed_and_confirmed(candidate, deliver, mailbox)
-    number = own.text("#certificat p:first-of-type").split()[1].rstrip(".")
-    page = citizen.open(f"/verifier/{number}")
-    assert page.text("h1") == "Certificat authentique"
-    assert "3 engagements sur 10" in page.text()
-    assert citizen.open(f"/verifier/{number.lower().replace('-', '')}").url == f"/verifier/{number}"
-    wrong = number[:-1] + ("2" if number[-1] != "2" else "3")
-    page = citizen.open(f"/verifier/{wrong}")
-    assert page.status == 404
-    assert "erreur de copie" in page.text()
-
-
-def test_an_unknown_number(citizen):
-    from app.numbers import new_number
-
-    page = citizen.open(f"/verifier/{new_number()}")
-    assert page.status == 404
-    assert "n’a délivré aucun certificat" in page.text()

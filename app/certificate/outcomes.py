@@ -1,11 +1,15 @@
-"""What sealing and examining come to. Imports nothing heavy: pages and couriers ask it."""
+"""What drawing, sealing and examining come to. Imports nothing heavy: pages and couriers ask it."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
-class SealError(Exception):
-    """The document could not be sealed, so nothing leaves. The message says why, for the log."""
+class CertificateError(Exception):
+    """The document cannot be made whole, so nothing leaves. The message says why, for the log."""
+
+
+class SealError(CertificateError):
+    """The document could not be sealed."""
 
 
 class SealDelayed(SealError):

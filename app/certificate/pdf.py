@@ -17,6 +17,7 @@ from xhtml2pdf import pisa
 from xhtml2pdf.config.resources import ResourceAccessPolicy
 
 from app.certificate.coverage import missing_characters
+from app.certificate.outcomes import CertificateError
 from app.certificate.snapshot import Snapshot
 from app.data.charter import Charter, Commitment
 from app.french import before_list, commitments_of, long_date
@@ -30,10 +31,6 @@ NAME_SIZE, SMALLEST_ON_ONE_LINE, NAME_SIZE_ON_TWO_LINES = 30.0, 13.0, 18.0
 #: xhtml2pdf keeps fonts and styles in module globals, and what it logs must be heard by the one
 #: document that it is about: one drawing at a time.
 _rendering = threading.Lock()
-
-
-class CertificateError(Exception):
-    """The document cannot be drawn, or would lack something. The message says what."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The candidate's pages. Every view: load or abort, form, one domain call, one commit, answer."""
 
+import logging
 from io import BytesIO
 
 from flask import (
@@ -18,7 +19,8 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
 from app import loading, signatures, signing
-from app.certificate import draw_certificate, draw_charter
+from app.certificate import draw_charter
+from app.certificate.outcomes import CertificateError
 from app.charter.forms import AnswerForm, ConfirmForm, CorrectForm, EmailForm, SignForm
 from app.charter.visitor import (
     close_signature,
@@ -31,10 +33,12 @@ from app.charter.visitor import (
 from app.clock import now
 from app.extensions import charter, communes, db
 from app.htmx import go_to, wants_fragment
-from app.models import ConsentPurpose, Event, LetterKind, LetterState, Signature, Status
+from app.issuing import NotCertifiable, issue
+from app.models import Certificate, ConsentPurpose, Event, LetterKind, LetterState, Signature, Status
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, Link, Purpose, TokenInvalid
 
 bp = Blueprint("charter", __name__)
+log = logging.getLogger(__name__)
 
 NOTHING_TAKEN = "Cochez au moins un engagement avant de signer."
 
@@ -224,29 +228,50 @@ def own() -> ResponseReturnValue:
     signature = current_signatory()
     if signature is None:
         return redirect(url_for(".find"), code=303)
-    return render_template("charter/own.html", signature=signature, saved=session.pop("saved", False))
+    return render_template(
+        "charter/own.html", signature=signature, saved=session.pop("saved", False), delayed=False
+    )
 
 
-@bp.get("/ma-signature/certificat.pdf")
+@bp.route("/ma-signature/certificat.pdf", methods=["GET", "POST"])
 def certificate_file() -> ResponseReturnValue:
-    """Serve my certificate."""
-    snapshot = signatures.snapshot(_certified())
-    return _pdf(draw_certificate(snapshot), snapshot.filename)
+    """Serve my certificate as it was sealed; a POST has it made first, where none says what I signed."""
+    if request.method == "POST":
+        return _issue()
+    certificate = _certificate()
+    return _pdf(certificate.pdf, signatures.snapshot_of(certificate).filename)
 
 
-@bp.get("/ma-signature/certificat")
+@bp.route("/ma-signature/certificat", methods=["GET", "POST"])
 def certificate() -> ResponseReturnValue:
     """Show my certificate as a page: the same words as the PDF."""
-    return render_template("charter/certificate.html", snapshot=signatures.snapshot(_certified()))
+    if request.method == "POST":
+        return _issue()
+    return render_template("charter/certificate.html", snapshot=signatures.snapshot_of(_certificate()))
 
 
-def _certified() -> Signature:
+def _issue() -> ResponseReturnValue:
+    signature = current_signatory()
+    if signature is None:
+        return redirect(url_for(".find"), code=303)
+    try:
+        issue(signature)
+    except NotCertifiable:
+        return redirect(url_for(".own"), code=303)  # which says why
+    except CertificateError:
+        log.exception("the certificate of signature %s cannot be made", signature.id)
+        page = render_template("charter/own.html", signature=signature, saved=False, delayed=True)
+        return page, 503
+    return redirect(url_for(str(request.endpoint)), code=303)
+
+
+def _certificate() -> Certificate:
+    """Return the certificate that still holds, or abort to where it is asked for."""
     signature = current_signatory()
     if signature is None:
         abort(redirect(url_for(".find"), code=303))
-    if not signature.pledges:
-        abort(redirect(url_for(".own"), code=303))  # which says that nothing is left to certify
-    return signature
+    certificate = signatures.standing_certificate(signature) if signature.pledges else None
+    return certificate or abort(redirect(url_for(".own", _anchor="certificat"), code=303))
 
 
 @bp.post("/ma-signature/fermer")

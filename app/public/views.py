@@ -1,17 +1,26 @@
 """The public pages. They read, set no cookie, and never see an address."""
 
+import hashlib
 from collections.abc import Sequence
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app import loading, register, signatures
+from app.certificate import examine_file
+from app.certificate.outcomes import Verdict
+from app.certificate.snapshot import changes
 from app.data.communes import MOST_CHOICES, Commune
-from app.extensions import communes
+from app.extensions import communes, csrf, seal_key
+from app.models import Certificate
 from app.numbers import parse_number
 from app.register import Page
 
 bp = Blueprint("public", __name__)
+
+FILE_MAX = 2 * 1024 * 1024  # bytes; a certificate has some 100,000
+TOO_LARGE = "Ce fichier dépasse 2 Mo : ce n’est pas un certificat de ce site."
 
 
 @bp.get("/signataires")
@@ -55,19 +64,95 @@ def signatory(code: str) -> ResponseReturnValue:
     return render_template("public/signatory.html", signature=signature)
 
 
+@bp.get("/verifier")
+def verify() -> ResponseReturnValue:
+    """Ask for a certificate: its number, or its file."""
+    typed = request.args.get("numero", "").strip()
+    if not typed:
+        return _verify()
+    number = parse_number(typed)
+    if number is None:
+        return _verify(typed=typed, slip=True), 422
+    return redirect(url_for(".certificate", number=number), code=303)
+
+
+@bp.post("/verifier")
+# It changes nothing, so there is nothing to forge; and anybody's own tools may ask.
+@csrf.exempt  # type: ignore[untyped-decorator]  # Flask-WTF has no types
+def verify_file() -> ResponseReturnValue:
+    """Say whether a file is a certificate of ours, byte for byte. It is read in memory and never kept."""
+    # What is too large is read to its end all the same: a browser cut short shows no answer at all.
+    request.max_content_length = 8 * FILE_MAX
+    try:
+        file = request.files.get("fichier")
+    except RequestEntityTooLarge:
+        return _verify(problem=TOO_LARGE), 413
+    content = file.read(FILE_MAX + 1) if file else b""
+    if len(content) > FILE_MAX:
+        return _verify(problem=TOO_LARGE), 413
+    if not content:
+        return _verify(problem="Choisissez le fichier PDF du certificat."), 422
+    issued = loading.certificate_of_file(hashlib.sha256(content).hexdigest())
+    if issued:
+        return _certificate(issued.number, issued, is_file=True)
+    found = examine_file(content, seal_key.certificates)
+    known = next(filter(None, map(loading.certificate, found.numbers)), None)
+    if found.verdict is Verdict.INTACT and found.numbers and known is None:  # ours, and erased since
+        return _certificate(found.numbers[0], None, is_file=True)
+    if found.verdict is not Verdict.NONE or known:
+        return _verify(verdict="altered", number=known.number if known else None)
+    if not content.startswith(b"%PDF-"):
+        return _verify(problem="Ce fichier n’est pas un PDF."), 422
+    return _verify(verdict="unknown")
+
+
 @bp.get("/verifier/<number>")
-def verify(number: str) -> ResponseReturnValue:
-    """Say what the bearer of a certificate has signed, as of today."""
+def certificate(number: str) -> ResponseReturnValue:
+    """Say whether a certificate is genuine, and still says what its signature says."""
     parsed = parse_number(number)
     if parsed is None:
-        return render_template("public/verify_unknown.html", number=number, slip=True), 404
+        return _verify(typed=number, slip=True), 404
     if parsed != number:
-        return redirect(url_for(".verify", number=parsed), code=303)
-    signature = loading.by_number(parsed)
-    if signature is None:
-        return render_template("public/verify_unknown.html", number=parsed, slip=False), 404
-    snapshot = signatures.snapshot(signature) if signature.is_confirmed and signature.pledges else None
-    return render_template("public/verify.html", number=parsed, snapshot=snapshot)
+        return redirect(url_for(".certificate", number=parsed), code=303)
+    issued = loading.certificate(parsed)
+    if issued is None:
+        return _verify(verdict="unknown", number=parsed), 404
+    return _certificate(parsed, issued)
+
+
+def _verify(
+    *,
+    typed: str = "",
+    slip: bool = False,
+    problem: str | None = None,
+    verdict: str | None = None,
+    number: str | None = None,
+) -> str:
+    return render_template(
+        "public/verify.html", typed=typed, slip=slip, problem=problem, verdict=verdict, number=number
+    )
+
+
+def _certificate(number: str, issued: Certificate | None, *, is_file: bool = False) -> str:
+    """Show a genuine certificate; only its number once the signature is withdrawn, or erased (None)."""
+    shown = issued if issued and register.find(issued.signature.code) else None
+    snapshot = signatures.snapshot_of(shown) if shown else None
+    present = signatures.snapshot(shown.signature, number, shown.issued_at) if shown else None
+    return render_template(
+        "public/certificate.html",
+        number=number,
+        snapshot=snapshot,
+        changes=changes(snapshot, present) if snapshot and present else [],
+        changed_at=signatures.changed_at(shown) if shown else None,
+        code=shown.signature.code if shown else None,
+        is_file=is_file,
+    )
+
+
+@bp.get("/verifier/certificat-organisation.pem")
+def seal_certificate() -> ResponseReturnValue:
+    """Serve the certificates of the organisation, the present one first: they check a seal without us."""
+    return Response(seal_key.pem(), mimetype="application/x-pem-file")
 
 
 @bp.get("/donnees-personnelles")

@@ -36,6 +36,8 @@ class Cast:
     used_access_link: str
     code: str
     number: str
+    pdf: bytes
+    replaced_number: str
     #: The cookies of somebody who signed, and of somebody who then gave everything back.
     signatory: Any
     withdrawn: Any
@@ -50,7 +52,11 @@ def bring_in(open_page: Open, site: Site) -> Cast:
         confirmed_link = sign(page, site, jeanne, 1, 2, 10)
         confirm(page, confirmed_link)
         signatory = page.context.storage_state()
+        tick(page, 3)
+        replaced_number = _number(page)
+        tick(page, 3, taken=False)
         number = _number(page)
+        pdf = page.context.request.get("/ma-signature/certificat.pdf").body()
         code = (page.get_by_role("link", name="Voir ma page publique").get_attribute("href") or "").split(
             "/"
         )[-1]
@@ -73,6 +79,8 @@ def bring_in(open_page: Open, site: Site) -> Cast:
         used_access_link,
         code,
         number,
+        pdf,
+        replaced_number,
         signatory,
         withdrawn,
         withdrawn_number,
@@ -80,9 +88,10 @@ def bring_in(open_page: Open, site: Site) -> Cast:
 
 
 def _number(page: Page) -> str:
-    found = re.search(r"Numéro (\S+)\.", page.locator("#certificat").inner_text())
-    assert found
-    return found[1]
+    page.get_by_role("button", name="Le lire ici").click()
+    number = page.locator(".certificat dd").first.inner_text()
+    page.goto("/ma-signature")
+    return number
 
 
 def at(path: str) -> Callable[[Page, Cast], None]:
@@ -205,6 +214,39 @@ def way_back(page: Page, cast: Cast) -> None:
     page.goto(come_back(page, cast.site, Person("Jeanne", "Lacoste", "jeanne@example.org")))
 
 
+def _check(page: Page, content: bytes) -> None:
+    page.goto("/verifier")
+    file = {"name": "certificat.pdf", "mimeType": "application/pdf", "buffer": content}
+    page.get_by_label("Par le fichier PDF").set_input_files(file)  # type: ignore[arg-type]
+    page.get_by_role("button", name="Vérifier le fichier").click()
+
+
+def genuine_file(page: Page, cast: Cast) -> None:
+    _check(page, cast.pdf)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Certificat authentique et à jour")
+
+
+def altered_file(page: Page, cast: Cast) -> None:
+    _check(page, cast.pdf + b"!")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Fichier altéré")
+
+
+def unknown_file(page: Page, cast: Cast) -> None:
+    _check(page, b"%PDF-1.4")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Certificat inconnu")
+
+
+def large_file(page: Page, cast: Cast) -> None:
+    _check(page, b"%PDF-" + b"a" * 5_000_000)
+    expect(page.locator("#erreurs")).to_be_focused()
+
+
+def no_file(page: Page, cast: Cast) -> None:
+    page.goto("/verifier")
+    page.get_by_role("button", name="Vérifier le fichier").click()
+    expect(page.locator("#erreurs")).to_be_focused()
+
+
 def just_confirmed(page: Page, cast: Cast) -> None:
     confirm(page, _link(page, cast, "confirmed@example.org"))
 
@@ -229,6 +271,8 @@ FIRST: dict[str, str] = {
     "found": "/retrouver/envoye",
     "resent": "/confirmer/renvoye",
     "privacy": "/donnees-personnelles",
+    "verify": "/verifier",
+    "verify, unknown number": "/verifier/2222-2222-2222",
     "accessibility": "/accessibilite",
     "legal": "/mentions-legales",
     "404": "/nulle-part",
@@ -263,8 +307,14 @@ THEN: dict[str, Callable[[Page, Cast], Any]] = {
     "register, ambiguous commune": at("/signataires?commune=24590"),
     "register, unknown commune": at("/signataires?commune=zzzz"),
     "signatory": at("/signataires/{code}"),
-    "verify": at("/verifier/{number}"),
+    "verify, current": at("/verifier/{number}"),
+    "verify, replaced": at("/verifier/{replaced_number}"),
     "verify, withdrawn": at("/verifier/{withdrawn_number}"),
+    "verify, genuine file": genuine_file,
+    "verify, altered file": altered_file,
+    "verify, unknown file": unknown_file,
+    "verify, large file": large_file,
+    "verify, no file": no_file,
     "verify, miswritten": at("/verifier/AAAA-BBBB-CCCC"),
     "500": standing_alone,
 }

@@ -132,12 +132,12 @@ def _find_the_certificate_in(letter: EmailMessage) -> None:
 
 def _download_the_certificate(page: Page, someone: Person) -> None:
     with page.expect_download() as download:
-        page.get_by_role("link", name="Télécharger le certificat").click()
+        page.get_by_role("button", name="Télécharger le certificat").click()
     assert download.value.suggested_filename.startswith("certificat-ANAIS-BERARD-")
     assert download.value.suggested_filename.endswith(".pdf")
     assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
 
-    page.get_by_role("link", name="Le lire ici").click()
+    page.get_by_role("button", name="Le lire ici").click()
     expect(page.get_by_role("article")).to_contain_text(someone.full_name)
     expect(page.get_by_role("article")).to_contain_text("7 engagements sur 10")
 
