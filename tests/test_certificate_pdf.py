@@ -213,6 +213,13 @@ def test_charter_is_whole(words):
         assert label in text
 
 
+@pytest.mark.poppler
+def test_the_title_of_the_charter_breaks_before_pour(written):
+    lines = poppler("pdftotext", "-raw", written(charter_pdf(CHARTER, SITE)), "-").splitlines()
+    assert "Charte d’engagement" in lines
+    assert "pour l’économie sociale et solidaire" in [line.replace("\u00a0", " ") for line in lines]
+
+
 # Both, as objects
 
 
