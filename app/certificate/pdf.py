@@ -17,6 +17,7 @@ from xhtml2pdf import pisa
 from xhtml2pdf.config.resources import ResourceAccessPolicy
 
 from app.certificate.coverage import missing_characters
+from app.certificate.form import fillable
 from app.certificate.outcomes import CertificateError
 from app.certificate.snapshot import Snapshot
 from app.data.charter import Charter, Commitment
@@ -74,7 +75,8 @@ def certificate_pdf(snapshot: Snapshot) -> bytes:
 
 def charter_pdf(charter: Charter, url: str) -> bytes:
     """Draw the blank charter on one A4 page; ``url`` is the site's. Raises: CertificateError."""
-    return _draw("pdf/charter.html", charter.campaign.name, url, charter=charter)
+    drawn = _draw("pdf/charter.html", charter.campaign.name, url, charter=charter)
+    return fillable(drawn, ASSETS / "fonts" / "AtkinsonHyperlegibleNext-Regular.ttf")
 
 
 def name_lines(name: str) -> list[Line]:
