@@ -11,6 +11,7 @@ from app import loading, register, signatures
 from app.certificate import examine_file
 from app.certificate.outcomes import Verdict
 from app.certificate.snapshot import changes
+from app.clock import now
 from app.data.communes import MOST_CHOICES, Commune
 from app.extensions import communes, csrf, seal_key
 from app.models import Certificate
@@ -19,7 +20,8 @@ from app.register import Page
 
 bp = Blueprint("public", __name__)
 
-FILE_MAX = 2 * 1024 * 1024  # bytes; a certificate has some 100,000
+#: Bytes sent, the form around the file included; a certificate has some 100,000.
+FILE_MAX = 2 * 1024 * 1024
 TOO_LARGE = "Ce fichier dépasse 2 Mo : ce n’est pas un certificat de ce site."
 
 
@@ -81,15 +83,12 @@ def verify() -> ResponseReturnValue:
 @csrf.exempt  # type: ignore[untyped-decorator]  # Flask-WTF has no types
 def verify_file() -> ResponseReturnValue:
     """Say whether a file is a certificate of ours, byte for byte. It is read in memory and never kept."""
-    # What is too large is read to its end all the same: a browser cut short shows no answer at all.
-    request.max_content_length = 8 * FILE_MAX
+    request.max_content_length = FILE_MAX
     try:
         file = request.files.get("fichier")
     except RequestEntityTooLarge:
         return _verify(problem=TOO_LARGE), 413
-    content = file.read(FILE_MAX + 1) if file else b""
-    if len(content) > FILE_MAX:
-        return _verify(problem=TOO_LARGE), 413
+    content = file.read() if file else b""
     if not content:
         return _verify(problem="Choisissez le fichier PDF du certificat."), 422
     issued = loading.certificate_of_file(hashlib.sha256(content).hexdigest())
@@ -145,6 +144,7 @@ def _certificate(number: str, issued: Certificate | None, *, is_file: bool = Fal
         changes=changes(snapshot, present) if snapshot and present else [],
         changed_at=signatures.changed_at(shown) if shown else None,
         code=shown.signature.code if shown else None,
+        today=now(),
         is_file=is_file,
     )
 
