@@ -47,7 +47,8 @@ def test_from_the_first_tick_to_the_certificate_and_back(
     page = open_page(link, **options)  # on another device, where the mailbox is
     _confirm(page, someone, commune)
     _find_the_certificate_in(letter_to(someone, site, letters, "Votre certificat est joint"))
-    _download_the_certificate(page, someone)
+    certificate = _download_the_certificate(page, someone)
+    _check_the_file(open_page("/verifier", **options), certificate, someone)
     _find_the_signature_in_public(open_page("/signataires", **options), someone, commune)
 
     page.goto("/ma-signature")
@@ -130,16 +131,24 @@ def _find_the_certificate_in(letter: EmailMessage) -> None:
     assert attachment.get_content().startswith(b"%PDF")
 
 
-def _download_the_certificate(page: Page, someone: Person) -> None:
+def _download_the_certificate(page: Page, someone: Person) -> Path:
     with page.expect_download() as download:
         page.get_by_role("button", name="Télécharger le certificat").click()
     assert download.value.suggested_filename.startswith("certificat-ANAIS-BERARD-")
     assert download.value.suggested_filename.endswith(".pdf")
-    assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
-
+    certificate = Path(download.value.path())
+    assert certificate.read_bytes().startswith(b"%PDF")
     page.get_by_role("button", name="Le lire ici").click()
     expect(page.get_by_role("article")).to_contain_text(someone.full_name)
     expect(page.get_by_role("article")).to_contain_text("7 engagements sur 10")
+    return certificate
+
+
+def _check_the_file(page: Page, certificate: Path, someone: Person) -> None:
+    page.get_by_label("Par le fichier PDF").set_input_files(certificate)
+    page.get_by_role("button", name="Vérifier le fichier").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Certificat authentique et à jour")
+    expect(page.get_by_role("article")).to_contain_text(someone.full_name)
 
 
 def _find_the_signature_in_public(page: Page, someone: Person, commune: str) -> None:
