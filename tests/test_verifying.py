@@ -71,6 +71,7 @@ def test_the_twin_says_what_the_pdf_says(pdf, number, citizen):
 def test_typed_by_hand(number, citizen, spell):
     page = citizen.open("/verifier").submit("form[method=get]", numero=spell(number))
     assert page.url == f"/verifier/{number}"
+    assert citizen.open(f"/verifier/{spell(number)}").url == f"/verifier/{number}"
 
 
 def test_miswritten(number, citizen):
@@ -208,6 +209,12 @@ def test_written_again_by_another_program(pdf, citizen):
     again = BytesIO()
     PdfWriter(clone_from=BytesIO(pdf)).write(again)
     assert drop(citizen, again.getvalue()).text("h1") == "Fichier altéré"
+
+
+def test_without_its_seal(pdf, number, citizen):
+    page = drop(citizen, pdf[: pdf.index(b"%%EOF") + 6])
+    assert page.text("h1") == "Fichier altéré"
+    assert page.soup.select(f"a[href='/verifier/{number}']")
 
 
 def test_a_pdf_of_somebody_else(citizen):
