@@ -138,6 +138,11 @@ class Signature(Base):
     #: The last change made by its owner: what tells an idle draft.
     touched_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    #: Where a confirmed signature is to move once somebody answers there.
+    new_email: Mapped[str | None] = mapped_column(String(254))
+    #: How often its owner closed their session: each time closes those opened before, on every device.
+    closed_count: Mapped[int] = mapped_column(default=0, server_default="0")
     #: Access links used so far. Each use makes the links sent before it worthless.
     access_count: Mapped[int] = mapped_column(default=0)
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("signature.id"))

@@ -58,7 +58,12 @@ class Signatory:
 def new_draft(now: datetime, code: str | None = None) -> Signature:
     """Begin a signature: nothing ticked, nobody named."""
     return Signature(
-        code=code or new_code(), status=Status.DRAFT, created_at=now, touched_at=now, access_count=0
+        code=code or new_code(),
+        status=Status.DRAFT,
+        created_at=now,
+        touched_at=now,
+        access_count=0,
+        closed_count=0,
     )
 
 

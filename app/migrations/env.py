@@ -4,6 +4,7 @@ from typing import Literal
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import Connection
 
 from app.models import UTCDateTime
 
@@ -15,7 +16,15 @@ def render_item(kind: str, item: object, _context: object) -> str | Literal[Fals
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
 
 
+
+def keep_children(connection: Connection, kept: bool) -> None:
+    """Let SQLite alter a table by copying it, without deleting what refers to the table that it drops."""
+    if connection.dialect.name == "sqlite":
+        connection.connection.driver_connection.execute(f"PRAGMA foreign_keys = {'OFF' if kept else 'ON'}")
+
+
 with db.engine.connect() as connection:
+    keep_children(connection, True)
     context.configure(
         connection=connection,
         target_metadata=db.metadata,
@@ -25,3 +34,4 @@ with db.engine.connect() as connection:
     )
     with context.begin_transaction():
         context.run_migrations()
+    keep_children(connection, False)
