@@ -20,7 +20,9 @@ def render_item(kind: str, item: object, _context: object) -> str | Literal[Fals
 def keep_children(connection: Connection, kept: bool) -> None:
     """Let SQLite alter a table by copying it, without deleting what refers to the table that it drops."""
     if connection.dialect.name == "sqlite":
-        connection.connection.driver_connection.execute(f"PRAGMA foreign_keys = {'OFF' if kept else 'ON'}")
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        raw.execute(f"PRAGMA foreign_keys = {'OFF' if kept else 'ON'}")
 
 
 with db.engine.connect() as connection:
