@@ -46,6 +46,7 @@ def enclose(letter: Letter, message: Message) -> None:
     if letter.kind is LetterKind.CONFIRMED and letter.signature and is_certifiable(letter.signature):
         certificate = issue(letter.signature)
         filename = signatures.snapshot_of(certificate).filename
+        assert certificate.pdf is not None  # of a signature that stands
         message.attach(filename, "application/pdf", certificate.pdf)
 
 

@@ -162,11 +162,16 @@ class Signature(Base):
     certificates: Mapped[list["Certificate"]] = relationship(
         cascade="all, delete-orphan", back_populates="signature", order_by="Certificate.id"
     )
-    merged_into: Mapped["Signature | None"] = relationship(remote_side=[id])
+    merged_into: Mapped["Signature | None"] = relationship(remote_side=[id], back_populates="merged")
+    #: The later signatures of the same person that joined this one: they go when it goes.
+    merged: Mapped[list["Signature"]] = relationship(
+        cascade="all, delete-orphan", back_populates="merged_into", order_by="Signature.id"
+    )
 
     __table_args__ = (
         CheckConstraint(
-            "status = 'draft' OR (email IS NOT NULL AND name_key IS NOT NULL AND commune IS NOT NULL)",
+            "status IN ('draft', 'withdrawn')"
+            " OR (email IS NOT NULL AND name_key IS NOT NULL AND commune IS NOT NULL)",
             name="named_once_signed",
         ),
         CheckConstraint("status != 'confirmed' OR confirmed_at IS NOT NULL", name="confirmed_is_dated"),
@@ -223,7 +228,11 @@ class Consent(Base):
 
 
 class Certificate(Base):
-    """What a confirmed signature said on one day, under a number, in a sealed PDF. Never changed."""
+    """What a confirmed signature said on one day, under a number, in a sealed PDF. Never changed.
+
+    Once the signature is withdrawn, only the number, the day and the hash are left: enough to answer whoever
+    holds a copy.
+    """
 
     __tablename__ = "certificate"
 
@@ -232,8 +241,8 @@ class Certificate(Base):
     signature_id: Mapped[int] = mapped_column(ForeignKey("signature.id", ondelete="CASCADE"), index=True)
     issued_at: Mapped[datetime]
     #: A `Snapshot`, as JSON: texts and all, to be read again when the charter has another edition.
-    content: Mapped[dict[str, Any]] = mapped_column(JSON)
-    pdf: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    content: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    pdf: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)  # of the PDF, in hexadecimal
     signature: Mapped[Signature] = relationship(back_populates="certificates")
 

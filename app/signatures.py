@@ -41,7 +41,8 @@ def snapshot(signature: Signature, number: str, at: datetime) -> Snapshot:
 
 
 def snapshot_of(certificate: Certificate) -> Snapshot:
-    """Return what a certificate says, whatever has changed since."""
+    """Return what a certificate says, whatever has changed since; its signature must not be withdrawn."""
+    assert certificate.content is not None
     return Snapshot.from_json(
         certificate.content,
         number=certificate.number,

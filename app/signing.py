@@ -256,3 +256,28 @@ def use_access(signature: Signature, now: datetime) -> None:
     """Note that an access link was used: it, and those sent before it, now lead nowhere."""
     signature.access_count += 1
     signature.events.append(Event("opened", now))
+
+
+#: The lines of the journal that prove a withdrawal; the others tell what was taken, and when.
+PROOF = frozenset({"confirmed", "withdrawn"})
+
+
+def reduce(signature: Signature) -> list[str]:
+    """Leave of a withdrawn signature what proves the withdrawal, and return the codes of what was erased.
+
+    Kept: its code and dates, the consents with their words (RGPD art. 7-1), the numbers and hashes of its
+    certificates. Erased (art. 17-1-b): who, where, for which list, what was taken, its certificates' texts
+    and files, its letters, and the later signatures that were merged into it, whose codes follow its own.
+    A letter that says good-bye is owed after, to an address noted before. Reducing twice changes nothing.
+    """
+    codes = [signature.code, *(merged.code for merged in signature.merged)]
+    signature.given_name = signature.family_name = signature.name_key = None
+    signature.role = signature.commune = signature.list_name = None
+    signature.email = signature.new_email = None
+    signature.pledges.clear()
+    signature.letters.clear()
+    signature.merged.clear()
+    signature.events = [event for event in signature.events if event.what in PROOF]
+    for certificate in signature.certificates:
+        certificate.content = certificate.pdf = None
+    return codes

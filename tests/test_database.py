@@ -8,8 +8,9 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from app import create_app
+from app import create_app, signing
 from app.extensions import db
+from app.models import Signature
 
 
 @pytest.fixture
@@ -57,6 +58,45 @@ def test_going_up_and_down_keeps_the_signatures(empty):
         downgrade(revision="0001")
         assert db.session.scalar(text("SELECT count(*) FROM signature")) == 1
         assert db.session.scalars(text("SELECT kind FROM letter")).all() == ["confirm"]
+        db.session.rollback()
+        db.engine.dispose()
+
+
+def test_the_proof_of_a_withdrawal_goes_up_and_down(empty):
+    with empty.app_context():
+        upgrade(revision="0003")
+        for statement in (
+            "INSERT INTO signature (id, code, status, email, name_key, commune, created_at, touched_at,"
+            " confirmed_at, access_count) VALUES (1, 'a', 'withdrawn', 'a@example.org', 'a', '24520',"
+            " '2026-03-01', '2026-03-01', '2026-03-01', 0), (2, 'b', 'confirmed', 'b@example.org', 'b',"
+            " '24520', '2026-03-01', '2026-03-01', '2026-03-01', 0)",
+            "INSERT INTO pledge VALUES (2, 3, '2026-03-01')",
+            "INSERT INTO certificate (number, signature_id, issued_at, content, pdf, sha256)"
+            " VALUES ('m', 1, '2026-03-01', '{\"a\": 1}', 'x', 'h'), ('n', 2, '2026-03-01', '{}', 'y', 'i')",
+        ):
+            db.session.execute(text(statement))
+        db.session.commit()
+        reduced = text("SELECT count(*) FROM signature WHERE email IS NULL AND name_key IS NULL")
+        bare = text("SELECT number FROM certificate WHERE content IS NULL AND pdf IS NULL")
+        upgrade(revision="0004")
+        assert db.session.scalar(reduced) == 0
+        signing.reduce(db.session.query(Signature).filter_by(code="a").one())
+        db.session.commit()
+        assert db.session.scalar(reduced) == 1
+        assert db.session.scalars(bare).all() == ["m"]
+        with pytest.raises(IntegrityError, match="named_once_signed"):
+            db.session.execute(text("UPDATE signature SET email = NULL WHERE code = 'b'"))
+        db.session.rollback()
+
+        downgrade(revision="0003")
+        kept = text("SELECT status, email FROM signature ORDER BY id")
+        assert db.session.execute(kept).all() == [("withdrawn", ""), ("confirmed", "b@example.org")]
+        assert db.session.scalar(text("SELECT count(*) FROM certificate WHERE pdf IS NOT NULL")) == 2
+        db.session.rollback()
+        upgrade(revision="0004")
+        assert db.session.scalar(reduced) == 1
+        assert db.session.scalars(bare).all() == ["m"]
+        assert db.session.scalars(text("SELECT number FROM pledge")).all() == [3]
         db.session.rollback()
         db.engine.dispose()
 

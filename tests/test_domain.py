@@ -7,7 +7,16 @@ import pytest
 
 from app import signing
 from app.data.charter import load_charter
-from app.models import ConsentPurpose, LetterKind, LetterState, Role, Status
+from app.models import (
+    Certificate,
+    ConsentPurpose,
+    Event,
+    LetterKind,
+    LetterState,
+    Role,
+    Signature,
+    Status,
+)
 from app.signing import Signatory
 
 CHARTER = load_charter(Path(__file__).parents[1] / "app" / "data" / "charter.toml")
@@ -171,3 +180,35 @@ def test_changes_after_confirmation_are_in_the_journal(pending):
         ("released", 1, later),
         ("taken", 2, later),
     ]
+
+
+def test_what_is_left_of_a_withdrawn_signature_names_nobody(pending):
+    standing = confirm(pending)
+    other = signing.new_draft(NOON)
+    answered(other, 2)
+    signing.sign(other, ELODIE, CONSENTS, charter=CHARTER, may_write=False, now=NOON)
+    confirm(other, standing)
+    certificate = Certificate(number="n", issued_at=NOON, content={"full_name": "É"}, pdf=b"%", sha256="h")
+    standing.certificates.append(certificate)
+    standing.new_email = "elsewhere@example.org"
+    standing.status, standing.withdrawn_at = Status.WITHDRAWN, NOON
+    standing.events.append(Event("withdrawn", NOON))
+
+    for codes in ([standing.code, other.code], [standing.code]):  # twice is once
+        assert signing.reduce(standing) == codes
+        names = [column.name for column in Signature.__table__.columns]
+        left = {name for name in names if getattr(standing, name) is not None}
+        assert left == {
+            "code", "status", "edition", "created_at", "touched_at", "confirmed_at", "withdrawn_at",
+            "closed_count", "access_count",
+        }  # fmt: skip
+        assert [(c.wording, c.edition, c.given_at) for c in standing.consents] == [
+            ("J’accepte.", CHARTER.edition, NOON)
+        ]
+        assert not standing.pledges
+        assert not standing.letters
+        assert not standing.merged
+        assert {event.what for event in standing.events} == {"confirmed", "withdrawn"}
+        assert all(event.number is None for event in standing.events)
+        assert (certificate.number, certificate.issued_at, certificate.sha256) == ("n", NOON, "h")
+        assert (certificate.content, certificate.pdf) == (None, None)

@@ -7,6 +7,7 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 from sqlalchemy import delete
 
+from app import signing
 from app.extensions import db
 from app.models import Certificate, Signature, Status
 from app.numbers import new_number
@@ -144,7 +145,14 @@ def withdraw(candidate):
         db.session.commit()
 
 
-@pytest.mark.parametrize("end", [give_back, withdraw])
+def withdraw_and_erase(candidate):
+    withdraw(candidate)
+    with candidate.client.application.app_context():
+        signing.reduce(db.session.query(Signature).one())
+        db.session.commit()
+
+
+@pytest.mark.parametrize("end", [give_back, withdraw, withdraw_and_erase])
 def test_withdrawn(pdf, number, citizen, candidate, end):
     end(candidate)
     for page in (citizen.open(f"/verifier/{number}"), drop(citizen, pdf)):

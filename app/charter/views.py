@@ -239,6 +239,7 @@ def certificate_file() -> ResponseReturnValue:
     if request.method == "POST":
         return _issue()
     certificate = _certificate()
+    assert certificate.pdf is not None  # of a signature that stands
     return _pdf(certificate.pdf, signatures.snapshot_of(certificate).filename)
 
 

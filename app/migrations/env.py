@@ -16,7 +16,6 @@ def render_item(kind: str, item: object, _context: object) -> str | Literal[Fals
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
 
 
-
 def keep_children(connection: Connection, kept: bool) -> None:
     """Let SQLite alter a table by copying it, without deleting what refers to the table that it drops."""
     if connection.dialect.name == "sqlite":
