@@ -1,12 +1,21 @@
 """Commands for cron and for the person who runs the site."""
 
+from pathlib import Path
+
 import click
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from app import courier
+from app.certificate import draw_charter, seal_certificate
+from app.certificate.outcomes import SealError
+from app.clock import now
+from app.extensions import charter, new_seal_key, seal_file
+from app.numbers import new_number
+from app.sealkey import KeyUnusable, SealKey, former_file, open_key, read_key, replace_key
 
 letters = AppGroup("letters", help="The outbox.")
+seal = AppGroup("seal", help="The key that seals the certificates.")
 
 
 @letters.command()
@@ -17,6 +26,77 @@ def deliver() -> None:
     click.echo(f"{sent} sent; " + (f"the next one is due at {due:%H:%M:%S} UTC" if due else "none waits"))
 
 
+@seal.command()
+def show() -> None:
+    """Tell whose key it is, and until when it is good."""
+    file = seal_file(current_app)
+    _describe(read_key(file, current_app.config["SEAL_PASSPHRASE"]))
+    click.echo(f"file:         {file}")
+
+
+@seal.command()
+@click.confirmation_option(prompt="Seal with a new key from the next start on?")
+def create() -> None:
+    """Make a new key, in the place of the present one, which is kept."""
+    _install(new_seal_key(current_app))
+
+
+@seal.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--passphrase",
+    prompt="Passphrase of the file (none: press Enter)",
+    hide_input=True,
+    default="",
+    show_default=False,
+    show_envvar=True,
+)
+def import_(file: Path, passphrase: str) -> None:
+    """Seal with the PKCS#12 FILE that an authority delivered; the present key is kept."""
+    try:
+        key = open_key(file.read_bytes(), passphrase)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{file} cannot be used: {error}.") from error
+    _install(key)
+
+
+def _install(key: SealKey) -> None:
+    """Try a key for good, then put it in the place of the present one. Raises: ClickException."""
+    try:
+        site = f"https://{current_app.config['SERVER_NAME']}/"
+        seal_certificate(draw_charter(charter, site), key, number=new_number())
+    except SealError as error:
+        raise click.ClickException(f"This key does not seal: {error}. Nothing was changed.") from error
+    file, passphrase = seal_file(current_app), current_app.config["SEAL_PASSPHRASE"]
+    try:
+        old = read_key(file, passphrase)
+    except KeyUnusable:
+        old = None
+    try:
+        kept = replace_key(file, key, passphrase, old, now())
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
+    _describe(read_key(file, passphrase))
+    if kept:
+        click.echo(f"The key before is kept in {kept}.")
+    if kept and not old:
+        click.echo(
+            "It cannot be read. For its seals to be known still, append its certificate in PEM, which the "
+            f"site published, to {former_file(file)}."
+        )
+    click.echo("Restart the site: until then it seals as before.")
+
+
+def _describe(key: SealKey) -> None:
+    click.echo(f"subject:      {key.subject}")
+    click.echo(f"issuer:       {key.issuer}")
+    click.echo(f"valid:        {key.not_before:%Y-%m-%d} to {key.not_after:%Y-%m-%d}")
+    click.echo(f"days left:    {key.days_left(now())}")
+    click.echo(f"SHA-256:      {key.fingerprint}")
+    click.echo(f"certificates: {len(key.former)} former, {len(key.chain)} of the authority")
+
+
 def init_app(app: Flask) -> None:
     """Add the commands to ``flask``."""
     app.cli.add_command(letters)
+    app.cli.add_command(seal)

@@ -18,7 +18,7 @@ from app.clock import now
 from app.data.charter import Charter, load_charter
 from app.data.communes import Communes, load_communes
 from app.models import Base
-from app.sealkey import SealKey, load_key
+from app.sealkey import SealKey, load_key, new_key
 
 #: Seconds that a writer waits for the others before the visitor is told to try again.
 SQLITE_PATIENCE = 30
@@ -58,17 +58,17 @@ def seal_file(app: Flask) -> Path:
     return Path(app.instance_path, app.config["SEAL_FILE"])
 
 
+def new_seal_key(app: Flask) -> SealKey:
+    """Make a key in the name of the organisation and of the site."""
+    host = app.config["SERVER_NAME"].partition(":")[0]
+    return new_key(host, app.extensions["charter"].organisation, now())
+
+
 def _seal_reader(app: Flask) -> Callable[[], SealKey]:
     @cache
     def read() -> SealKey:
-        """Return the key of the seal, made the first time, and kept in memory. Raises: ConfigError."""
-        return load_key(
-            seal_file(app),
-            app.config["SEAL_PASSPHRASE"],
-            host=app.config["SERVER_NAME"].partition(":")[0],
-            organisation=app.extensions["charter"].organisation,
-            now=now(),
-        )
+        passphrase = app.config["SEAL_PASSPHRASE"]
+        return load_key(seal_file(app), passphrase, lambda: new_seal_key(app), now())
 
     return read
 

@@ -4,10 +4,12 @@ Imports nothing heavy: the server reads the key at its start, and pyHanko only w
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeGuard
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -38,18 +40,18 @@ DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 #: Characters that X.520 gives to an organisation and to a common name.
 NAME_LENGTH = 64
 
-WHAT_WE_SEAL_WITH = "P-256, P-384, or RSA of 2048 bits at least"
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 class KeyUnusable(ConfigError):
-    """What was read is no key to seal with. The message says why, and what to do."""
+    """The file is not there, or holds no key to seal with. The message says why, and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class SealKey:
     """The key that seals today, with all the certificates that our seals bear."""
 
-    private_key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    private_key: PrivateKey
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...] = ()  # of the authority, when it was bought from one
     former: tuple[x509.Certificate, ...] = ()  # of the keys before, with their chains
@@ -145,50 +147,39 @@ def new_key(host: str, organisation: str, now: datetime) -> SealKey:
 
 
 def open_key(content: bytes, passphrase: str) -> SealKey:
-    """Open a PKCS#12 file. Raises: KeyUnusable, without the passphrase nor what it protects."""
+    """Open a PKCS#12 file. Raises: ValueError, which says what is wrong with "it"."""
     try:
         found = pkcs12.load_pkcs12(content, passphrase.encode() or None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeyUnusable("is not a PKCS#12 file, or has another passphrase") from error
-    if found.key is None:
-        raise KeyUnusable("holds no private key")
-    if found.cert is None:
-        raise KeyUnusable("holds no certificate of its private key")
-    key, certificate = found.key, found.cert.certificate
-    if not (
-        isinstance(key, ec.EllipticCurvePrivateKey)
-        and key.curve.name in (ec.SECP256R1.name, ec.SECP384R1.name)
-        or isinstance(key, rsa.RSAPrivateKey)
-        and key.key_size >= 2048
-    ):
-        raise KeyUnusable(f"holds a key that we do not seal with: it must be {WHAT_WE_SEAL_WITH}")
-    if key.public_key() != certificate.public_key():
-        raise KeyUnusable("holds a private key and a certificate that do not belong together")
-    return SealKey(key, certificate, tuple(other.certificate for other in found.additional_certs))
+        raise ValueError("it is not a PKCS#12 file, or its passphrase is another") from error
+    key = found.key
+    if key is None:
+        raise ValueError("it holds no private key")
+    if not _seals(key):
+        raise ValueError("it holds a key that is not P-256, P-384, or RSA of 2048 bits at least")
+    if found.cert is None or found.cert.certificate.public_key() != key.public_key():
+        raise ValueError("it holds no certificate of its private key")
+    chain = tuple(other.certificate for other in found.additional_certs)
+    return SealKey(key, found.cert.certificate, chain)
 
 
 def read_key(path: Path, passphrase: str) -> SealKey:
-    """Read the key that is there. Raises: ConfigError, with what to do."""
+    """Read the key, with the certificates of those before it. Raises: KeyUnusable, ConfigError."""
     try:
         key = open_key(path.read_bytes(), passphrase)
-        return replace(key, former=former_certificates(path))
-    except (KeyUnusable, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error.message
-        raise ConfigError(
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise KeyUnusable(
             f"The key of the seal, {path}, cannot be used ({reason}): put the right file or SEAL_PASSPHRASE "
             "back, or make a new key with `flask --app app seal create`."
         ) from error
+    return replace(key, former=_former_certificates(path))
 
 
-def load_key(path: Path, passphrase: str, *, host: str, organisation: str, now: datetime) -> SealKey:
-    """Read the key, made the first time, and log what will need somebody. Raises: ConfigError."""
-    try:
-        files.keep(path, lambda: _pkcs12(new_key(host, organisation, now), passphrase))
-    except OSError as error:
-        raise ConfigError(
-            f"The key of the seal, {path}, can be neither read nor made ({error.strerror}): give its "
-            "folder and the file to the user who runs the site."
-        ) from error
+def load_key(path: Path, passphrase: str, make: Callable[[], SealKey], now: datetime) -> SealKey:
+    """Read the key, made the first time, and log what somebody should look at. Raises: ConfigError."""
+    with suppress(OSError):  # reading it says what is wrong
+        files.keep(path, lambda: _pkcs12(make(), passphrase))
     key = read_key(path, passphrase)
     if path.stat().st_mode & 0o077:
         log.warning("%s holds the key of the seal, and others may read it: chmod 600", path)
@@ -199,39 +190,45 @@ def load_key(path: Path, passphrase: str, *, host: str, organisation: str, now: 
     return key
 
 
-def replace_key(
-    path: Path, new: SealKey, passphrase: str, *, old: SealKey | None, now: datetime
-) -> Path | None:
+def replace_key(path: Path, new: SealKey, passphrase: str, old: SealKey | None, now: datetime) -> Path | None:
     """Seal with another key from the next start on; return where the file before is kept, if there was one.
 
-    ``old`` is None where nothing can be read of it. Raises: OSError.
+    The certificates of ``old`` join the former ones; it is None where it cannot be read. Raises: OSError.
     """
-    kept = None
     path.parent.mkdir(parents=True, exist_ok=True)
+    kept = None
     if path.exists():
         kept = path.with_name(f"{path.stem}-{now:%Y%m%dT%H%M%S.%fZ}{path.suffix}")
         kept.hardlink_to(path)
         kept.chmod(0o600)
     if old:
-        former = dict.fromkeys((*old.former, old.certificate, *old.chain))
-        files.replace(_former_file(path), _pem(former))
+        files.replace(former_file(path), _pem((*old.former, old.certificate, *old.chain)))
     files.replace(path, _pkcs12(new, passphrase))
     return kept
 
 
-def former_certificates(path: Path) -> tuple[x509.Certificate, ...]:
-    """Return the certificates kept beside the key. Raises: KeyUnusable, OSError."""
-    file = _former_file(path)
-    if not file.exists():
-        return ()
+def former_file(path: Path) -> Path:
+    """Return where the certificates of the keys before the one at ``path`` are kept, in PEM."""
+    return path.with_name(f"{path.stem}-former.pem")
+
+
+def _former_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    file = former_file(path)
     try:
         return tuple(x509.load_pem_x509_certificates(file.read_bytes()))
-    except ValueError as error:
-        raise KeyUnusable(f"{file} beside it is not a list of certificates in PEM") from error
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{file} cannot be read as certificates in PEM: mend it, since the seals of the keys before are "
+            "known by them."
+        ) from error
 
 
-def _former_file(path: Path) -> Path:
-    return path.with_name(f"{path.stem}-former.pem")
+def _seals(key: object) -> TypeGuard[PrivateKey]:
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
+    return isinstance(key, rsa.RSAPrivateKey) and key.key_size >= 2048
 
 
 def _pem(certificates: Iterable[x509.Certificate]) -> bytes:

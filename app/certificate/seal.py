@@ -36,7 +36,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from app.certificate.outcomes import Finding, SealDelayed, SealError, Verdict
 from app.clock import now
 from app.numbers import parse_number
-from app.sealkey import SealKey
+from app.sealkey import PrivateKey, SealKey
 
 FIELD = "Sceau"
 #: Seconds given to the timestamp authority, for the whole of its answer.
@@ -53,8 +53,6 @@ _BYTE_RANGE = re.compile(rb"/ByteRange \[0 (\d{1,9}) (\d{1,9}) (\d{1,9})\]")
 #: In capitals, as pyHanko writes: each byte is spelt in one way only.
 _HEXADECIMAL = re.compile(rb"<((?:[0-9A-F]{2})*)>")
 _NUMBERS_TRIED, _NUMBERS_TOLD = 1000, 5
-
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 def seal(pdf: bytes, key: SealKey, *, number: str, timestamp_url: str = "") -> bytes:
