@@ -140,6 +140,8 @@ def new_key(host: str, organisation: str, now: datetime) -> SealKey:
         .add_extension(
             x509.ExtendedKeyUsage([DOCUMENT_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False
         )
+        # Without one, poppler knows of an "unknown issue" even where the certificate is trusted.
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, SHA256())
     )

@@ -18,15 +18,14 @@ from pyhanko.pdf_utils.generic import NameObject, TextStringObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko.sign.general import extract_certificate_info, extract_signer_info
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, Signer
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko.sign.timestamps import HTTPTimeStamper
 from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko.sign.validation.generic_cms import (
     extract_tst_data_iter,
-    message_imprint_checker,
     validate_sig_integrity,
-    validate_tst_signed_data,
 )
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import SignatureCoverageLevel
@@ -117,17 +116,19 @@ async def _verify(sealed: bytes, certificate: asn1crypto.x509.Certificate, *, ti
     # What pyHanko asks of a certificate by default, but not of a root, which ours is here.
     KeyUsageConstraints(key_usage={"non_repudiation"}).validate(certificate)
     (embedded,) = PdfFileReader(BytesIO(sealed)).embedded_signatures
-    status = await async_validate_pdf_signature(embedded, _offline(certificate), _offline())
+    tokens = list(extract_tst_data_iter(embedded.signer_info, signed=False))
+    # We asked this authority and no other: whoever it says it is, is trusted.
+    authorities = [extract_certificate_info(token).signer_cert for token in tokens]
+    status = await async_validate_pdf_signature(embedded, _offline(certificate), _offline(*authorities))
     if not (status.intact and status.valid and status.trusted):
         raise SealError("the signature does not verify")
     if status.coverage != SignatureCoverageLevel.ENTIRE_FILE or not status.docmdp_ok:
         raise SealError("the signature does not cover the entire file")
     if embedded.docmdp_level != MDPPerm.NO_CHANGES:
         raise SealError("the signature allows changes")
-    if timestamped:
-        token = status.timestamp_validity
-        if token is None or not (token.intact and token.valid):
-            raise SealDelayed("the timestamp does not verify")
+    stamp = status.timestamp_validity
+    if timestamped and not (stamp and stamp.intact and stamp.valid and stamp.trusted):
+        raise SealError("the timestamp does not verify")
 
 
 def _offline(*roots: asn1crypto.x509.Certificate) -> ValidationContext:
@@ -158,9 +159,12 @@ class _Authority(HTTPTimeStamper):
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
         try:
-            return await super().async_timestamp(message_digest, md_algorithm)
+            token = await super().async_timestamp(message_digest, md_algorithm)
+            if not _stamps(token["content"], message_digest):
+                raise ValueError("its timestamp does not verify")
         except Exception as error:
             raise SealDelayed(f"timestamp authority: {type(error).__name__}: {error}") from error
+        return token
 
 
 def examine(file: bytes, certificates: Iterable[x509.Certificate]) -> Finding:
@@ -220,11 +224,27 @@ async def _is_signed_by(
     )
     if again.dump() != der:
         return False
-    for token in extract_tst_data_iter(signer_info, signed=False):
-        stamp = await validate_tst_signed_data(token, _offline(), message_imprint_checker(signer_info))
-        if not (stamp["intact"] and stamp["valid"]):
-            return False
-    return all(validate_sig_integrity(signer_info, certificate, "data", digest))
+    if not all(validate_sig_integrity(signer_info, certificate, "data", digest)):
+        return False
+    imprint = hashlib.sha256(signer_info["signature"].native).digest()
+    return all(_stamps(token, imprint) for token in extract_tst_data_iter(signer_info, signed=False))
+
+
+def _stamps(token: cms.SignedData, imprint: bytes) -> bool:
+    """Whether a timestamp (RFC 3161) is whole, and about this SHA-256 digest.
+
+    Who stamped is not asked: anybody may put another timestamp in a file, with certificates whose chains
+    would be searched for ever. The seal itself does not depend on it.
+    """
+    content, signer_info = token["encap_content_info"]["content"], extract_signer_info(token)
+    about = content.parsed["message_imprint"]
+    digest = hashlib.new(signer_info["digest_algorithm"]["algorithm"].native, bytes(content)).digest()
+    authority = extract_certificate_info(token).signer_cert
+    return (
+        about["hash_algorithm"]["algorithm"].native == "sha256"
+        and about["hashed_message"].native == imprint
+        and all(validate_sig_integrity(signer_info, authority, "tst_info", digest))
+    )
 
 
 class _Packer(Signer):
