@@ -22,7 +22,7 @@ from tests.visitor import Visitor
 ROOT = Path(__file__).parents[1]
 SECRET = "a-secret-for-tests-that-is-long-enough"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-NEEDS = {"browser": CHROMIUM, "poppler": shutil.which("pdftotext")}
+NEEDS = {"browser": CHROMIUM, "poppler": shutil.which("pdftotext"), "nss": shutil.which("certutil")}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -129,6 +129,7 @@ class Site:
     database: Path
     process: subprocess.Popen[bytes]
     log: Path
+    environment: dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +165,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_for(url, process, log)
-        yield Site(url, box, folder / "paraphe.sqlite3", process, log)
+        yield Site(url, box, folder / "paraphe.sqlite3", process, log, environment)
     finally:
         process.terminate()
         process.wait(20)

@@ -19,7 +19,7 @@ class SealDelayed(SealError):
 class Verdict(Enum):
     """What the bytes of a file say of our seal."""
 
-    INTACT = "intact"  # sealed by us, and not one byte differs
+    INTACT = "intact"  # sealed by us, and nothing of it differs
     BROKEN = "broken"  # bears our seal or claims to, and is not what we sealed
     NONE = "none"  # nothing of ours
 

@@ -222,7 +222,8 @@ async def _is_signed_by(
     again = await _Packer(certificate, signed).async_sign_prescribed_attributes(
         "sha256", signer_info["signed_attrs"].untag()
     )
-    if again.dump() != der:
+    added = [attribute["type"].native for attribute in signer_info["unsigned_attrs"]]
+    if again.dump() != der or added not in ([], ["signature_time_stamp_token"]):
         return False
     if not all(validate_sig_integrity(signer_info, certificate, "data", digest)):
         return False
