@@ -132,7 +132,7 @@ async def _verify(sealed: bytes, certificate: asn1crypto.x509.Certificate, *, ti
 
 
 def _offline(*roots: asn1crypto.x509.Certificate) -> ValidationContext:
-    return ValidationContext(trust_roots=roots, allow_fetching=False, moment=now())
+    return ValidationContext(trust_roots=roots, allow_fetching=False)
 
 
 class _Signer(Signer):
