@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
+from cryptography.x509.oid import AuthorityInformationAccessOID as AIA
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.sign.timestamps import DummyTimeStamper
 
@@ -54,6 +55,12 @@ def issue(name, key, issuer=None, *, usage=("digital_signature", "content_commit
             x509.KeyUsage(**NO_USAGE | dict.fromkeys(["key_cert_sign"] if ca else usage, True)), critical=True
         )
     )
+    if issuer:  # a reader who asks there whether it was revoked, or for the certificate above, is noticed
+        url = x509.UniformResourceIdentifier("http://127.0.0.1:9/")
+        points = [x509.DistributionPoint([url], None, None, None)]
+        above = [x509.AccessDescription(oid, url) for oid in (AIA.OCSP, AIA.CA_ISSUERS)]
+        builder = builder.add_extension(x509.CRLDistributionPoints(points), critical=False)
+        builder = builder.add_extension(x509.AuthorityInformationAccess(above), critical=False)
     if purpose:
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
     return builder.sign(issuer[1] if issuer else key, SHA256())
@@ -69,16 +76,37 @@ def bought(key, passphrase=b"", **options):
     return pkcs12.serialize_key_and_certificates(b"x", key, leaf, [middle, root], protection)
 
 
+def stamper(issuer=None, others=()):
+    """Return what makes timestamps in the name of a certificate, with these others beside it."""
+    key = rsa.generate_private_key(65537, 2048)
+    certificate = issue("Horodatage", key, issuer, purpose=ExtendedKeyUsageOID.TIME_STAMPING)
+    private = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return DummyTimeStamper(
+        _asn1(certificate), keys.PrivateKeyInfo.load(private), certs_to_embed=map(_asn1, others)
+    )
+
+
+def stamper_in_a_maze():
+    """Return one whose authorities vouch for each other: so many chains that no search of them ends."""
+    a, b = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    first, second = issue("A", a, usage="ca"), issue("B", b, usage="ca")
+    maze = [issue("A", a, (second, b), usage="ca") for _ in range(8)]
+    maze += [issue("B", b, (first, a), usage="ca") for _ in range(8)]
+    return stamper((first, a), maze)
+
+
+def _asn1(certificate):
+    return asn1.Certificate.load(certificate.public_bytes(Encoding.DER))
+
+
 class TimestampAuthority(ThreadingHTTPServer):
     """Stamps what it is sent, unless ``answer`` is replaced: request → (content type, body)."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
-        key = rsa.generate_private_key(65537, 2048)
-        certificate = issue("Horodatage", key, purpose=ExtendedKeyUsageOID.TIME_STAMPING)
-        self.certificate = asn1.Certificate.load(certificate.public_bytes(Encoding.DER))
-        private = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        self.stamper = DummyTimeStamper(self.certificate, keys.PrivateKeyInfo.load(private))
+        key = ec.generate_private_key(ec.SECP256R1())
+        self.stamper = stamper(others=[issue("Autorité", key) for _ in range(8)])  # as large as real ones
+        self.certificate = self.stamper.tsa_cert
         self.url = f"http://127.0.0.1:{self.server_port}/"
         self.asked = 0
         self.answer = self.stamp
@@ -111,9 +139,9 @@ class TimestampAuthority(ThreadingHTTPServer):
     def show_a_page(self, request):
         return "text/html", b"<h1>Hotel Wi-Fi</h1>"
 
-    def say_nothing(self, request):
-        self.stopped.wait(10)
-        return "text/plain", b""
+    def answer_late(self, request):
+        self.stopped.wait(3)
+        return self.stamp(request)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,6 +3,7 @@
 Run by itself, since the limits are those of a process: ``python -m tests.hostile SEALED.pdf OURS.pem``.
 """
 
+import hashlib
 import random
 import resource
 import sys
@@ -10,11 +11,12 @@ import time
 import zlib
 from pathlib import Path
 
-from asn1crypto import cms
+from asn1crypto import cms, tsp
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificates
 
 from app.certificate.seal import examine
+from tests.authority import stamper_in_a_maze
 
 SIZE = 2 * 1024 * 1024
 SECONDS, MEMORY = 2, 128 * 1024 * 1024
@@ -74,6 +76,26 @@ def with_many_algorithms(signed):
     signed["digest_algorithms"] = [{"algorithm": "sha256"}] * 1500
 
 
+def stamped_by_a_stranger(signed):
+    (signer_info,) = signed["signer_infos"]
+    imprint = {
+        "hash_algorithm": {"algorithm": "sha256"},
+        "hashed_message": hashlib.sha256(signer_info["signature"].native).digest(),
+    }
+    request = tsp.TimeStampReq({"version": 1, "message_imprint": imprint})
+    token = stamper_in_a_maze().request_tsa_response(request)["time_stamp_token"]
+    stamp = cms.CMSAttribute({"type": "signature_time_stamp_token", "values": [token]})
+    signer_info["unsigned_attrs"] = cms.CMSAttributes([stamp])
+
+
+def with_signature(sealed, der):
+    """Put another signature in the place of the one there."""
+    start, end, _ = signature_in(sealed)
+    digits = der.hex().upper().encode().ljust(end - start, b"0")
+    assert len(digits) == end - start, "there is no room"
+    return sealed[:start] + digits + sealed[end:]
+
+
 def files(sealed, certificate):
     """Yield each file with its name."""
     *_, der = signature_in(sealed)
@@ -122,7 +144,11 @@ def limit():
 if __name__ == "__main__":
     sealed = Path(sys.argv[1]).read_bytes()
     certificates = load_pem_x509_certificates(Path(sys.argv[2]).read_bytes())
-    for name, file in [*files(sealed, certificates[0].public_bytes(Encoding.DER)), ("sealed", sealed)]:
+    ours = [
+        ("sealed", sealed),
+        ("sealed, in a maze", with_signature(sealed, spoilt(signature_in(sealed)[2], stamped_by_a_stranger))),
+    ]
+    for name, file in [*files(sealed, certificates[0].public_bytes(Encoding.DER)), *ours]:
         limit()
         before = time.process_time()
         verdict = examine(file, certificates).verdict

@@ -35,7 +35,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from app.certificate.outcomes import Finding, SealDelayed, SealError, Verdict
 from app.clock import now
 from app.numbers import parse_number
-from app.sealkey import PrivateKey, SealKey
+from app.sealkey import SealKey
 
 FIELD = "Sceau"
 #: Seconds given to the timestamp authority, for the whole of its answer.
@@ -80,7 +80,7 @@ def seal(pdf: bytes, key: SealKey, *, number: str, timestamp_url: str = "") -> b
 
 
 async def _seal(pdf: bytes, key: SealKey, reason: str, authority: HTTPTimeStamper | None) -> bytes:
-    signer = _signer(key.private_key, key.certificate, key.chain)
+    signer = _Signer(key)
     metadata = PdfSignatureMetadata(
         field_name=FIELD,
         md_algorithm="sha256",
@@ -138,20 +138,14 @@ def _offline(*roots: asn1crypto.x509.Certificate) -> ValidationContext:
 class _Signer(Signer):
     """Signs with the key as it was loaded; pyHanko's own reads it anew each time, 250 ms with RSA."""
 
-    def __init__(
-        self, key: PrivateKey, certificate: x509.Certificate, chain: Iterable[x509.Certificate]
-    ) -> None:
-        self.key = key
-        super().__init__(signing_cert=_asn1(certificate), cert_registry=_store(map(_asn1, chain)))
+    def __init__(self, key: SealKey) -> None:
+        self.key = key.private_key
+        super().__init__(signing_cert=_asn1(key.certificate), cert_registry=_store(map(_asn1, key.chain)))
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
         if isinstance(self.key, rsa.RSAPrivateKey):
             return self.key.sign(data, padding.PKCS1v15(), SHA256())
         return self.key.sign(data, ec.ECDSA(SHA256()))
-
-
-#: Made once: what it is asked with are plain objects, so that no proxy is kept.
-_signer = lru_cache(maxsize=4)(_Signer)
 
 
 class _Authority(HTTPTimeStamper):
