@@ -186,6 +186,14 @@ def test_what_cannot_seal_is_refused_in_words(tmp_path, content, reason):
     assert path.read_bytes() == content
 
 
+def test_a_key_and_a_certificate_of_two_pairs_are_refused(monkeypatch):
+    other = pkcs12.PKCS12Certificate(issue("x", OTHER), None)  # most tools refuse to write such a file
+    content = pkcs12.PKCS12KeyAndCertificates(P256, other, [])
+    monkeypatch.setattr(pkcs12, "load_pkcs12", lambda *_: content)
+    with pytest.raises(ValueError, match="holds no certificate of its private key"):
+        open_key(b"", "")
+
+
 def test_a_folder_that_is_none_is_refused_in_words(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder").mkdir()
