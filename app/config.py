@@ -99,6 +99,8 @@ def configure(app: Flask, overrides: Mapping[str, Any]) -> None:
         FIXED,
         # Static URLs bear the hash of their content; while it is being edited, nothing is kept.
         SEND_FILE_MAX_AGE_DEFAULT=None if app.debug else timedelta(days=365),
+        # Flask-WTF knows no fallbacks, itsdangerous does: forms opened before a rotation are good still.
+        WTF_CSRF_SECRET_KEY=[*config["SECRET_KEY_FALLBACKS"], config["SECRET_KEY"]],
         SESSION_COOKIE_SECURE=https,
         SESSION_COOKIE_NAME="__Host-paraphe" if https else "paraphe",
         PERMANENT_SESSION_LIFETIME=timedelta(seconds=config["PERMANENT_SESSION_LIFETIME"]),
@@ -142,6 +144,8 @@ def _require(app: Flask) -> None:
         )
     if "/" in config["SERVER_NAME"]:
         raise ConfigError(f"SERVER_NAME is {config['SERVER_NAME']!r}: write the host name alone.")
+    if not config["SERVER_NAME"].isascii():
+        raise ConfigError("SERVER_NAME must be in ASCII: write an international name as « xn--… ».")
     if config["PREFERRED_URL_SCHEME"] not in ("http", "https"):
         raise ConfigError("PREFERRED_URL_SCHEME must be http or https.")
     if config["MAIL_USE_SSL"]:

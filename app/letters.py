@@ -11,7 +11,7 @@ from app.extensions import charter, seal_key
 from app.french import duration
 from app.issuing import is_certifiable, issue
 from app.models import Letter, LetterKind, Signature, Status
-from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE
+from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE
 
 #: UTF-8 in short lines: RFC 5321 (4.5.3.1.6) allows 1,000 octets, which a long name and its link exceed.
 QUOTED_PRINTABLE = Charset("utf-8")
@@ -30,6 +30,9 @@ def compose(letter: Letter) -> Message | None:
             LetterKind.CONFIRM: _confirm,
             LetterKind.CONFIRMED: _confirmed,
             LetterKind.ACCESS: _access,
+            LetterKind.MOVE: _move,
+            LetterKind.MOVING: _moving,
+            LetterKind.WITHDRAWN: _withdrawn,
         }
         message = writers[letter.kind](letter.signature, letter.address)
     if message is not None:
@@ -60,6 +63,7 @@ def _confirm(signature: Signature, address: str) -> Message | None:
         address,
         signature=signature,
         link=url_for("charter.confirm", token=token, _external=True),
+        refusal=url_for("charter.deny", token=DENY_SIGNATURE.token(signature), _external=True),
         lifetime=duration(current_app.config["CONFIRMATION_MAX_AGE"]),
     )
 
@@ -89,6 +93,33 @@ def _access(signature: Signature, address: str) -> Message | None:
     if not doors:
         return None
     return _message("access", address, doors=doors, lifetime=duration(current_app.config["ACCESS_MAX_AGE"]))
+
+
+def _move(signature: Signature, address: str) -> Message | None:
+    """Ask at the new address; void once answered, called off, or asked elsewhere."""
+    if not signature.is_confirmed or signature.new_email != address:
+        return None
+    token = MOVE_SIGNATURE.token(signature)
+    return _message(
+        "move",
+        address,
+        signature=signature,
+        link=url_for("charter.move", token=token, _external=True),
+        lifetime=duration(current_app.config["CONFIRMATION_MAX_AGE"]),
+    )
+
+
+def _moving(signature: Signature, address: str) -> Message | None:
+    """Tell the old address, which names no new one."""
+    if signature.status not in (Status.PENDING, Status.CONFIRMED):
+        return None
+    back = url_for("charter.find", _external=True)
+    return _message("moving", address, signature=signature, back=back)
+
+
+def _withdrawn(signature: Signature, address: str) -> Message | None:
+    """Say that a signature was taken back; the letter names nobody."""
+    return _message("withdrawn", address, withdrawn_on=signature.withdrawn_at)
 
 
 def _seal(address: str) -> Message | None:

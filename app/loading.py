@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from app.extensions import db
 from app.models import Certificate, Event, Letter, LetterKind, LetterState, Signature, Status
+from app.signing import Signatory
 
 
 def by_code(code: str) -> Signature | None:
@@ -23,13 +24,13 @@ def certificate_of_file(sha256: str) -> Certificate | None:
     return db.session.scalar(select(Certificate).where(Certificate.sha256 == sha256))
 
 
-def standing(signature: Signature) -> Signature | None:
-    """Return the confirmed signature of the same person: same address, name and commune."""
+def standing(person: Signature | Signatory, email: str | None = None) -> Signature | None:
+    """Return the confirmed signature of the same person: name, commune and address (or another one)."""
     return db.session.scalar(
         select(Signature).where(
-            Signature.email == signature.email,
-            Signature.name_key == signature.name_key,
-            Signature.commune == signature.commune,
+            Signature.email == (email or person.email),
+            Signature.name_key == person.name_key,
+            Signature.commune == person.commune,
             Signature.status == Status.CONFIRMED,
         )
     )
@@ -51,11 +52,11 @@ def may_write(kind: LetterKind, email: str, per_day: int, now: datetime) -> bool
     Each kind has its own count, so that asking for access, which writes to known addresses only, changes
     nothing of what signing does for that address.
     """
-    answers = {LetterKind.CONFIRM: "confirmed", LetterKind.ACCESS: "opened"}
+    answers = {LetterKind.CONFIRM: "confirmed", LetterKind.ACCESS: "opened", LetterKind.MOVE: "moved"}
     answered = db.session.scalar(
         select(func.max(Event.at))
         .join(Signature)
-        .where(Signature.email == email, Event.what == answers[kind])
+        .where(Signature.email == email, Event.what == answers.get(kind))
     )
     since = max(now - timedelta(days=1), answered) if answered else now - timedelta(days=1)
     sent = db.session.scalar(

@@ -93,6 +93,9 @@ class LetterKind(enum.Enum):
     CONFIRM = "confirm"
     CONFIRMED = "confirmed"
     ACCESS = "access"
+    MOVE = "move"  # to the new address: to be answered
+    MOVING = "moving"  # to the old one, which may object
+    WITHDRAWN = "withdrawn"
     SEAL = "seal"  # to an organiser: about no signature
 
 

@@ -111,15 +111,22 @@ def correct(
     consents: Mapping[ConsentPurpose, str],
     *,
     may_write: bool,
+    may_warn: bool,
     now: datetime,
 ) -> bool:
-    """Correct a pending signature; return whether its address is a new one, to be confirmed by a letter."""
-    moved = signatory.email != signature.email
+    """Correct a pending signature; return whether its address is a new one, to be confirmed by a letter.
+
+    The old address gets a note, if we may.
+    """
+    former = _address(signature)
+    moved = signatory.email != former
     _name(signature, signatory, now)
     _consent(signature, consents, now)
     signature.events.append(Event("corrected", now))
     if moved and may_write:
         owe_confirmation(signature, now)
+    if moved and may_warn:
+        owe(signature, LetterKind.MOVING, former, now)
     return moved
 
 
@@ -242,6 +249,72 @@ def _announce(signature: Signature, now: datetime) -> None:
     owe(signature, LetterKind.CONFIRMED, _address(signature), now)
 
 
+def amend(
+    signature: Signature, signatory: Signatory, *, may_write: bool, may_warn: bool, now: datetime
+) -> bool:
+    """Correct a confirmed signature, each change dated; return whether a new address is to be confirmed.
+
+    The person moves to a new address once somebody answers there. Until then the old one, which gets a
+    note, remains theirs; asking for it again calls the move off.
+    """
+    for attribute, event in (
+        ("given_name", "given-name-corrected"),
+        ("family_name", "family-name-corrected"),
+        ("role", "role-corrected"),
+        ("commune", "commune-corrected"),
+        ("list_name", "list-corrected"),
+    ):
+        if getattr(signature, attribute) != getattr(signatory, attribute):
+            setattr(signature, attribute, getattr(signatory, attribute))
+            signature.touched_at = now
+            signature.events.append(Event(event, now))
+    signature.name_key = signatory.name_key
+    if signatory.email == signature.email:
+        signature.new_email = None
+        return False
+    signature.new_email = signatory.email
+    signature.events.append(Event("move-asked", now))
+    if may_write:
+        owe(signature, LetterKind.MOVE, signatory.email, now)
+    if may_warn:
+        owe(signature, LetterKind.MOVING, _address(signature), now)
+    return True
+
+
+def move(signature: Signature, now: datetime) -> None:
+    """Move to the new address, where the letter was answered; links sent to the old one lead nowhere."""
+    assert signature.new_email is not None
+    signature.email, signature.new_email = signature.new_email, None
+    signature.access_count += 1
+    signature.events.append(Event("moved", now))
+
+
+def agree_to_contact(signature: Signature, wording: str | None, now: datetime) -> None:
+    """Agree to be written to, in these words, or take it back (None). The journal keeps both dates."""
+    standing = next((c for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None)
+    if (standing is None) == (wording is None):
+        return
+    consents = {c.purpose: c.wording for c in signature.consents if c is not standing}
+    if wording is not None:
+        consents[ConsentPurpose.CONTACT] = wording
+    _consent(signature, consents, now)
+    signature.events.append(Event("contact-agreed" if wording else "contact-refused", now))
+
+
+def withdraw(signature: Signature, now: datetime) -> list[str]:
+    """Take a confirmed signature back, at once and for good, and return the codes of what was erased.
+
+    Its owner gets a last letter.
+    """
+    address = _address(signature)
+    signature.status = Status.WITHDRAWN
+    signature.withdrawn_at = signature.touched_at = now
+    signature.events.append(Event("withdrawn", now))
+    erased = reduce(signature)
+    owe(signature, LetterKind.WITHDRAWN, address, now)
+    return erased
+
+
 def ask_access(signatures: list[Signature], now: datetime) -> None:
     """Owe one letter with the way back to every signature of an address."""
     owe(signatures[0], LetterKind.ACCESS, _address(signatures[0]), now)
@@ -281,3 +354,8 @@ def reduce(signature: Signature) -> list[str]:
     for certificate in signature.certificates:
         certificate.content = certificate.pdf = None
     return codes
+
+
+def close(signature: Signature) -> None:
+    """Close every session of the owner: a cookie that somebody copied opens nothing any more."""
+    signature.closed_count += 1

@@ -60,6 +60,8 @@ class Purpose:
         state = f"{self.salt}|{signature.email}"
         if self is ACCESS_SIGNATURE:
             state += f"|{signature.access_count}|{signature.status.value}"
+        if self is MOVE_SIGNATURE:
+            state += f"|{signature.new_email}"
         return hashlib.sha256(state.encode()).hexdigest()[:20]
 
     def _serializer(self) -> URLSafeTimedSerializer:
@@ -71,3 +73,6 @@ class Purpose:
 
 CONFIRM_SIGNATURE = Purpose("confirm-signature", "CONFIRMATION_MAX_AGE")
 ACCESS_SIGNATURE = Purpose("access-signature", "ACCESS_MAX_AGE")
+#: « Ce n’est pas moi »: as long as the other link of the same letter.
+DENY_SIGNATURE = Purpose("deny-signature", "CONFIRMATION_MAX_AGE")
+MOVE_SIGNATURE = Purpose("move-signature", "CONFIRMATION_MAX_AGE")

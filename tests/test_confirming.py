@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from tests.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
-from tests.mailbox import link_in
+from tests.mailbox import html_of, link_in, text_of
 
 
 @pytest.fixture
@@ -161,8 +161,12 @@ def test_a_bad_correction_is_refused_and_kept(citizen, link):
 def test_a_corrected_address_is_confirmed_anew(citizen, link, deliver, mailbox):
     page = citizen.open(f"{link}/corriger").submit(".formulaire", email="nouvelle@example.org")
     assert page.url == "/confirmer/renvoye"
-    assert deliver() == 1
-    assert mailbox.letters[1]["To"] == "nouvelle@example.org"
+    assert deliver() == 2
+    asked, told = mailbox.letters[1:]
+    assert asked["To"] == "nouvelle@example.org"
+    assert (told["To"], told["Subject"]) == (ELODIE["email"], "Votre signature va changer d’adresse")
+    assert "nouvelle@" not in text_of(told) + html_of(told), "the old address learns no other"
+    mailbox.letters.remove(told)
     assert citizen.open(f"{link}/corriger").url == link.removeprefix("http://localhost")
     assert confirm(citizen, mailbox).url == "/ma-signature"
 

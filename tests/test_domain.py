@@ -96,19 +96,19 @@ def test_where_we_may_not_write_the_signature_waits_all_the_same(draft):
 def test_a_consent_keeps_its_date_and_is_taken_back(pending):
     later = NOON + timedelta(days=1)
     both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
-    signing.correct(pending, ELODIE, both, may_write=True, now=later)
+    signing.correct(pending, ELODIE, both, may_write=True, may_warn=True, now=later)
     assert {c.purpose: c.given_at for c in pending.consents} == {
         ConsentPurpose.PUBLICATION: NOON,
         ConsentPurpose.CONTACT: later,
     }
-    signing.correct(pending, ELODIE, CONSENTS, may_write=True, now=later)
+    signing.correct(pending, ELODIE, CONSENTS, may_write=True, may_warn=True, now=later)
     assert [c.purpose for c in pending.consents] == [ConsentPurpose.PUBLICATION]
 
 
 def test_a_consent_that_was_not_shown_is_not_confirmed(pending):
     shown = signing.fingerprint(pending, CHARTER)
     both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
-    signing.correct(pending, ELODIE, both, may_write=True, now=NOON)
+    signing.correct(pending, ELODIE, both, may_write=True, may_warn=True, now=NOON)
     with pytest.raises(signing.ChangedMeanwhile):
         confirm(pending, shown=shown)
 
@@ -159,11 +159,14 @@ def test_signing_again_joins_the_standing_signature(pending):
 
 def test_a_correction_writes_only_to_a_new_address(pending):
     same = Signatory("Elodie", "Martin", Role.ELECTED, "24001", None, ELODIE.email)
-    assert not signing.correct(pending, same, CONSENTS, may_write=True, now=NOON)
+    assert not signing.correct(pending, same, CONSENTS, may_write=True, may_warn=True, now=NOON)
     assert (pending.commune, pending.list_name, len(pending.letters)) == ("24001", None, 1)
     other = Signatory("Elodie", "Martin", Role.ELECTED, "24001", None, "autre@example.org")
-    assert signing.correct(pending, other, CONSENTS, may_write=True, now=NOON)
-    assert pending.letters[-1].address == "autre@example.org"
+    assert signing.correct(pending, other, CONSENTS, may_write=True, may_warn=True, now=NOON)
+    assert [(letter.kind, letter.address) for letter in pending.letters[1:]] == [
+        (LetterKind.CONFIRM, "autre@example.org"),
+        (LetterKind.MOVING, ELODIE.email),
+    ]
 
 
 def test_two_spellings_are_one_person():

@@ -15,8 +15,24 @@ PUBLIC = [
     "/mentions-legales",
     "/accessibilite",
 ]
-PRIVATE = ["/", "/signer", "/retrouver", "/retrouver/envoye", "/confirmer/renvoye"]
-WRONG = {"/nulle-part": 404, "/engagements/1": 405, "/confirmer/x": 404, "/verifier/x": 404, "/acces/x": 404}
+PRIVATE = [
+    "/",
+    "/signer",
+    "/retrouver",
+    "/retrouver/envoye",
+    "/confirmer/renvoye",
+    "/signature-retiree",
+    "/refuser/fait",
+]
+WRONG = {
+    "/nulle-part": 404,
+    "/engagements/1": 405,
+    "/confirmer/x": 404,
+    "/verifier/x": 404,
+    "/acces/x": 404,
+    "/demenager/x": 404,
+    "/refuser/x": 404,
+}
 
 
 def check(response):
@@ -54,7 +70,8 @@ def test_every_route_is_in_a_table(app):
         "static",  # test_static_files
         "charter.answer", "charter.sent", "charter.confirm", "charter.resend", "charter.correct",
         "charter.own", "charter.certificate", "charter.certificate_file", "charter.leave", "charter.access",
-        "charter.sign_another",
+        "charter.sign_another", "charter.amend", "charter.contact", "charter.withdraw",
+        "charter.move", "charter.deny",
         "public.signatory", "public.certificate", "charter.blank",  # test_the_journey
         "public.verify_file",  # the same address as "public.verify"
     }  # fmt: skip

@@ -36,6 +36,10 @@ class Page:
     def title(self) -> str:
         return self.soup.title.get_text() if self.soup.title else ""
 
+    def open_link(self, href: str) -> Page:
+        """Follow a link of this page."""
+        return self.visitor.open(self[f"main a[href='{href}']"]["href"])
+
     def submit(self, selector: str, htmx: bool = False, **fields: str | None) -> Page:
         """Press the button of ``selector`` (or the only one of that form), with its form's own fields."""
         element = self[selector]

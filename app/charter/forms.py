@@ -199,7 +199,7 @@ class IdentityForm(EmailForm):
         )
 
 
-def _wording(purpose: ConsentPurpose) -> str:
+def wording(purpose: ConsentPurpose) -> str:
     """Return what is agreed to, word for word: it is kept with the consent."""
     return {
         ConsentPurpose.PUBLICATION: (
@@ -223,13 +223,13 @@ class SignForm(IdentityForm):
 
     def __init__(self, signature: Signature | None = None, **kwargs: Any) -> None:
         super().__init__(signature, **kwargs)
-        self.publication.label.text = _wording(ConsentPurpose.PUBLICATION)
-        self.contact.label.text = _wording(ConsentPurpose.CONTACT)
+        self.publication.label.text = wording(ConsentPurpose.PUBLICATION)
+        self.contact.label.text = wording(ConsentPurpose.CONTACT)
 
     def consents(self) -> dict[ConsentPurpose, str]:
         """Return what was agreed to, with the words that were read."""
         boxes = {ConsentPurpose.PUBLICATION: self.publication, ConsentPurpose.CONTACT: self.contact}
-        return {purpose: _wording(purpose) for purpose, box in boxes.items() if box.data}
+        return {purpose: wording(purpose) for purpose, box in boxes.items() if box.data}
 
 
 class CorrectForm(IdentityForm):
@@ -240,12 +240,23 @@ class CorrectForm(IdentityForm):
     def __init__(self, signature: Signature, **kwargs: Any) -> None:
         given = any(consent.purpose is ConsentPurpose.CONTACT for consent in signature.consents)
         super().__init__(signature, contact=given, **kwargs)
-        self.contact.label.text = _wording(ConsentPurpose.CONTACT)
+        self.contact.label.text = wording(ConsentPurpose.CONTACT)
 
     def consents(self) -> dict[ConsentPurpose, str]:
         """Return what is agreed to from now on, with the words that were read."""
         purposes = [ConsentPurpose.PUBLICATION, *([ConsentPurpose.CONTACT] if self.contact.data else [])]
-        return {purpose: _wording(purpose) for purpose in purposes}
+        return {purpose: wording(purpose) for purpose in purposes}
+
+
+class ContactForm(FrenchForm):
+    """The switch of the consent to be contacted: it sends the wanted state."""
+
+    agreed = HiddenField(validators=[AnyOf(["yes", "no"])])
+
+    @property
+    def is_agreed(self) -> bool:
+        """Whether one agrees from now on."""
+        return bool(self.agreed.data == "yes")
 
 
 class ConfirmForm(FrenchForm):

@@ -97,11 +97,11 @@ def sign() -> ResponseReturnValue:
         return redirect(url_for(".own"), code=303)
     form = SignForm(signature)
     if not form.validate_on_submit():
-        return _sign_page(form, signature, status=_status(form))
+        return _sign_page(form, signature, status=status_of(form))
     signatory = form.signatory()
-    may_write = _may_write(LetterKind.CONFIRM, signatory.email)
+    allowed = may_write(LetterKind.CONFIRM, signatory.email)
     try:
-        signing.sign(signature, signatory, form.consents(), charter=charter, may_write=may_write, now=now())
+        signing.sign(signature, signatory, form.consents(), charter=charter, may_write=allowed, now=now())
     except signing.NothingTaken:
         return _sign_page(form, signature, status=422)
     db.session.commit()
@@ -137,9 +137,9 @@ def sent() -> ResponseReturnValue:
     if not form.validate_on_submit():
         refused = bool(signature.letters) and signature.letters[-1].state is LetterState.REFUSED
         page = render_template("charter/sent.html", form=form, signature=signature, refused=refused)
-        return page, _status(form)
-    may_write = _may_write(LetterKind.CONFIRM, form.address)
-    signing.write_again(signature, form.address, may_write=may_write, now=now())
+        return page, status_of(form)
+    allowed = may_write(LetterKind.CONFIRM, form.address)
+    signing.write_again(signature, form.address, may_write=allowed, now=now())
     db.session.commit()
     flash("Votre demande est prise en compte.")
     return redirect(url_for(".sent"), code=303)
@@ -148,15 +148,18 @@ def sent() -> ResponseReturnValue:
 @bp.route("/confirmer/<token>", methods=["GET", "POST"])
 def confirm(token: str) -> ResponseReturnValue:
     """Show what will be signed; only a POST, with the box ticked, signs it."""
-    link, signature = _opened(CONFIRM_SIGNATURE, token)
-    if signature.status in (Status.CONFIRMED, Status.MERGED):
-        return render_template("charter/already.html", signature=signature.merged_into or signature)
-    if not _is_good(CONFIRM_SIGNATURE, link, signature):
+    link, signature = opened(CONFIRM_SIGNATURE, token)
+    standing = signature.merged_into or signature
+    if standing.is_confirmed:
+        return render_template("charter/already.html", signature=standing)
+    if standing.status is not Status.PENDING:
+        abort(410)
+    if not is_good(CONFIRM_SIGNATURE, link, signature):
         same_address = CONFIRM_SIGNATURE.fits(link, signature)
         return render_template("charter/expired.html", token=token, may_resend=same_address), 410
     form = ConfirmForm()
     if not form.validate_on_submit():
-        return _confirm_page(form, signature, token, status=_status(form))
+        return _confirm_page(form, signature, token, status=status_of(form))
     try:
         stands = signing.confirm(
             signature, loading.standing(signature), shown=str(form.shown.data), charter=charter, now=now()
@@ -183,6 +186,7 @@ def _confirm_page(form: ConfirmForm, signature: Signature, token: str, status: i
         shown=signing.fingerprint(signature, charter),
         changed=status == 409,
         contact=next((c.wording for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None),
+        standing=loading.standing(signature),
     )
     return page, status
 
@@ -190,10 +194,10 @@ def _confirm_page(form: ConfirmForm, signature: Signature, token: str, status: i
 @bp.post("/confirmer/<token>/renvoyer")
 def resend(token: str) -> ResponseReturnValue:
     """Send a fresh confirmation letter to the holder of an expired one."""
-    link, signature = _opened(CONFIRM_SIGNATURE, token)
+    link, signature = opened(CONFIRM_SIGNATURE, token)
     if signature.status is not Status.PENDING or not CONFIRM_SIGNATURE.fits(link, signature):
         return redirect(url_for(".confirm", token=token), code=303)
-    if _may_write(LetterKind.CONFIRM, str(signature.email)):
+    if may_write(LetterKind.CONFIRM, str(signature.email)):
         signing.owe_confirmation(signature, now())
     db.session.commit()
     return redirect(url_for(".resent"), code=303)
@@ -208,16 +212,22 @@ def resent() -> ResponseReturnValue:
 @bp.route("/confirmer/<token>/corriger", methods=["GET", "POST"])
 def correct(token: str) -> ResponseReturnValue:
     """Correct what will be signed; a new address is confirmed by a new letter."""
-    link, signature = _opened(CONFIRM_SIGNATURE, token)
-    if signature.status is not Status.PENDING or not _is_good(CONFIRM_SIGNATURE, link, signature):
+    link, signature = opened(CONFIRM_SIGNATURE, token)
+    if signature.status is not Status.PENDING or not is_good(CONFIRM_SIGNATURE, link, signature):
         return redirect(url_for(".confirm", token=token), code=303)
     form = CorrectForm(signature)
     if not form.validate_on_submit():
         page = render_template("charter/correct.html", form=form, token=token, communes=communes)
-        return page, _status(form)
+        return page, status_of(form)
     signatory = form.signatory()
-    may_write = _may_write(LetterKind.CONFIRM, signatory.email)
-    moved = signing.correct(signature, signatory, form.consents(), may_write=may_write, now=now())
+    moved = signing.correct(
+        signature,
+        signatory,
+        form.consents(),
+        may_write=may_write(LetterKind.CONFIRM, signatory.email),
+        may_warn=may_write(LetterKind.MOVING, str(signature.email)),
+        now=now(),
+    )
     db.session.commit()
     return redirect(url_for(".resent") if moved else url_for(".confirm", token=token), code=303)
 
@@ -228,8 +238,16 @@ def own() -> ResponseReturnValue:
     signature = current_signatory()
     if signature is None:
         return redirect(url_for(".find"), code=303)
+    return _own_page(signature)
+
+
+def _own_page(signature: Signature, *, delayed: bool = False) -> str:
     return render_template(
-        "charter/own.html", signature=signature, saved=session.pop("saved", False), delayed=False
+        "charter/own.html",
+        signature=signature,
+        agreed=next((c for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None),
+        saved=session.pop("saved", False),
+        delayed=delayed,
     )
 
 
@@ -261,8 +279,7 @@ def _issue() -> ResponseReturnValue:
         return redirect(url_for(".own"), code=303)  # which says why
     except CertificateError:
         log.exception("the certificate of signature %s cannot be made", signature.id)
-        page = render_template("charter/own.html", signature=signature, saved=False, delayed=True)
-        return page, 503
+        return _own_page(signature, delayed=True), 503
     return redirect(url_for(str(request.endpoint)), code=303)
 
 
@@ -277,7 +294,11 @@ def _certificate() -> Certificate:
 
 @bp.post("/ma-signature/fermer")
 def leave() -> ResponseReturnValue:
-    """Close my session on this device."""
+    """Close my session, here and wherever this signature is open."""
+    signature = current_signatory()
+    if signature:
+        signing.close(signature)
+        db.session.commit()
     close_signature()
     return redirect(url_for(".index"), code=303)
 
@@ -287,9 +308,9 @@ def find() -> ResponseReturnValue:
     """Ask for a link to my signature; the answer is the same whether the address is known or not."""
     form = EmailForm()
     if not form.validate_on_submit():
-        return render_template("charter/find.html", form=form), _status(form)
+        return render_template("charter/find.html", form=form), status_of(form)
     found = loading.at_address(form.address)
-    if _may_write(LetterKind.ACCESS, form.address) and found:
+    if may_write(LetterKind.ACCESS, form.address) and found:
         signing.ask_access(found, now())
     db.session.add(Event("access-asked", now()))  # so that both known and unknown wait for one commit
     db.session.commit()
@@ -305,8 +326,8 @@ def found() -> ResponseReturnValue:
 @bp.route("/acces/<token>", methods=["GET", "POST"])
 def access(token: str) -> ResponseReturnValue:
     """Open my signature: GET only offers the button, so that a mail scanner does not use the link up."""
-    link, signature = _opened(ACCESS_SIGNATURE, token)
-    if not signature.is_confirmed or not _is_good(ACCESS_SIGNATURE, link, signature):
+    link, signature = opened(ACCESS_SIGNATURE, token)
+    if not signature.is_confirmed or not is_good(ACCESS_SIGNATURE, link, signature):
         abort(410)
     if request.method != "POST":
         return render_template("charter/access.html", token=token, signature=signature)
@@ -316,16 +337,17 @@ def access(token: str) -> ResponseReturnValue:
     return redirect(url_for(".own"), code=303)
 
 
-def _status(form: FlaskForm) -> int:
+def status_of(form: FlaskForm) -> int:
     """Return the status of a page that shows a form: fresh, or with errors."""
     return 422 if form.errors else 200
 
 
-def _may_write(kind: LetterKind, address: str) -> bool:
+def may_write(kind: LetterKind, address: str) -> bool:
+    """Whether one more letter of that kind may go to an address today."""
     return loading.may_write(kind, address, current_app.config["LETTERS_PER_DAY"], now())
 
 
-def _opened(purpose: Purpose, token: str) -> tuple[Link, Signature]:
+def opened(purpose: Purpose, token: str) -> tuple[Link, Signature]:
     """Return what a link leads to, or abort: it is damaged, or what it was about was erased."""
     try:
         link = purpose.read(token)
@@ -334,7 +356,8 @@ def _opened(purpose: Purpose, token: str) -> tuple[Link, Signature]:
     return link, loading.by_code(link.code) or abort(404)
 
 
-def _is_good(purpose: Purpose, link: Link, signature: Signature) -> bool:
+def is_good(purpose: Purpose, link: Link, signature: Signature) -> bool:
+    """Whether a link may be used still."""
     return not link.expired and purpose.fits(link, signature)
 
 

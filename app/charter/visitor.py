@@ -14,16 +14,16 @@ from app.signing import new_draft
 
 def current_signatory() -> Signature | None:
     """Return the confirmed signature that this browser has opened, if it is still open."""
-    code, seen = session.get("signatory", ("", 0))
+    code, seen, closed_count = session.get("owner", ("", 0, 0))
     if not code:
         return None
     idle = now().timestamp() - seen
     signature = loading.by_code(code) if idle <= current_app.config["ACCESS_IDLE"] else None
-    if signature is None or not signature.is_confirmed:
-        del session["signatory"]
+    if signature is None or not signature.is_confirmed or signature.closed_count != closed_count:
+        del session["owner"]
         return None
     if idle > 60:  # one cookie a minute is enough
-        session["signatory"] = (code, int(now().timestamp()))
+        session["owner"] = (code, int(now().timestamp()), closed_count)
     return signature
 
 
@@ -62,7 +62,7 @@ def forget_draft() -> None:
 def open_signature(signature: Signature) -> None:
     """Let this browser in; what the session held before belongs to somebody less sure."""
     session.clear()
-    session["signatory"] = (signature.code, int(now().timestamp()))
+    session["owner"] = (signature.code, int(now().timestamp()), signature.closed_count)
     session.permanent = True
 
 

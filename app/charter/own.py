@@ -1,0 +1,115 @@
+"""What the owner of a confirmed signature may change: the person, the address, the consent, everything."""
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app import loading, signing
+from app.charter.forms import ContactForm, IdentityForm, wording
+from app.charter.views import bp, is_good, may_write, opened, status_of
+from app.charter.visitor import close_signature, current_signatory, open_signature
+from app.clock import now
+from app.extensions import communes, db
+from app.models import ConsentPurpose, Event, LetterKind, Signature, Status
+from app.tokens import DENY_SIGNATURE, MOVE_SIGNATURE
+
+
+@bp.route("/ma-signature/corriger", methods=["GET", "POST"])
+def amend() -> ResponseReturnValue:
+    """Correct who I am; a new address is asked first whether it agrees."""
+    signature = _own()
+    form = IdentityForm(signature)
+    twin = _namesake(signature, form) if form.validate_on_submit() else None
+    if twin or not form.is_submitted() or form.errors:
+        page = render_template("charter/amend.html", form=form, communes=communes, twin=twin)
+        return page, 422 if twin else status_of(form)
+    signatory = form.signatory()
+    moving = signing.amend(
+        signature,
+        signatory,
+        may_write=may_write(LetterKind.MOVE, signatory.email),
+        may_warn=may_write(LetterKind.MOVING, str(signature.email)),
+        now=now(),
+    )
+    db.session.commit()
+    flash("Votre signature est à jour.")
+    if moving:
+        flash(f"Pour changer d’adresse, ouvrez le lien que nous avons envoyé à {signatory.email}.")
+    return redirect(url_for(".own"), code=303)
+
+
+def _namesake(signature: Signature, form: IdentityForm) -> Signature | None:
+    """Return the other signature, at the same address, that this one would become."""
+    other = loading.standing(form.signatory(), signature.email)
+    return None if other is signature else other
+
+
+@bp.post("/ma-signature/contact")
+def contact() -> ResponseReturnValue:
+    """Agree to be written to, or take it back."""
+    signature = _own()
+    form = ContactForm()
+    if not form.validate():
+        abort(422)
+    words = wording(ConsentPurpose.CONTACT) if form.is_agreed else None
+    signing.agree_to_contact(signature, words, now())
+    db.session.commit()
+    return redirect(url_for(".own", _anchor="contact"), code=303)
+
+
+@bp.route("/ma-signature/retirer", methods=["GET", "POST"])
+def withdraw() -> ResponseReturnValue:
+    """Take my signature back: the page says what that means, its button does it."""
+    signature = _own()
+    if request.method != "POST":
+        return render_template("charter/withdraw.html", signature=signature)
+    signing.withdraw(signature, now())
+    db.session.commit()
+    close_signature()
+    return redirect(url_for(".withdrawn"), code=303)
+
+
+@bp.get("/signature-retiree")
+def withdrawn() -> ResponseReturnValue:
+    """Say that it is done; nobody is named, anybody may look."""
+    return render_template("charter/withdrawn.html")
+
+
+def _own() -> Signature:
+    return current_signatory() or abort(redirect(url_for(".find"), code=303))
+
+
+@bp.route("/demenager/<token>", methods=["GET", "POST"])
+def move(token: str) -> ResponseReturnValue:
+    """Move a signature to the address where this link was received."""
+    link, signature = opened(MOVE_SIGNATURE, token)
+    if not signature.is_confirmed or not signature.new_email or not is_good(MOVE_SIGNATURE, link, signature):
+        abort(410)
+    twin = loading.standing(signature, signature.new_email)
+    if request.method != "POST" or twin:
+        page = render_template("charter/move.html", token=token, signature=signature, twin=twin)
+        return page, 409 if twin else 200
+    signing.move(signature, now())
+    db.session.commit()
+    open_signature(signature)
+    flash("Votre nouvelle adresse est confirmée.")
+    return redirect(url_for(".own"), code=303)
+
+
+@bp.route("/refuser/<token>", methods=["GET", "POST"])
+def deny(token: str) -> ResponseReturnValue:
+    """« Ce n’est pas moi »: erase a signature that somebody else began at this address."""
+    link, signature = opened(DENY_SIGNATURE, token)
+    if signature.status is not Status.PENDING or not is_good(DENY_SIGNATURE, link, signature):
+        abort(410)
+    if request.method != "POST":
+        return render_template("charter/deny.html", token=token, signature=signature)
+    db.session.delete(signature)
+    db.session.add(Event("denied", now()))
+    db.session.commit()
+    return redirect(url_for(".denied"), code=303)
+
+
+@bp.get("/refuser/fait")
+def denied() -> ResponseReturnValue:
+    """Say that it is erased; nobody is named, anybody may look."""
+    return render_template("charter/denied.html")
