@@ -44,9 +44,10 @@ def test_nothing_personal_is_left(app, own, candidate):
     path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
     with sqlite3.connect(path) as database:
         kept = "\n".join(database.iterdump())
-    for words in ("Élodie", "Martin", "martin", "24520", "Ensemble", "%PDF"):
-        assert words not in kept, words
     assert kept.count(ELODIE["email"]) == 1, "where the last letter is to go"
+    kept = kept.replace(ELODIE["email"], "").lower()
+    for words in ("élodie", "martin", "24520", "ensemble pour", b"%PDF".hex()):
+        assert words not in kept, words
 
 
 def test_looking_withdraws_nothing(own, candidate, citizen):
