@@ -19,8 +19,9 @@ from PIL import Image
 from pypdf import PdfReader
 
 from app.certificate.coverage import COVERAGE, missing_characters
+from app.certificate.fast import certificate_pdf
 from app.certificate.outcomes import CertificateError
-from app.certificate.pdf import ASSETS, certificate_pdf, charter_pdf, name_lines
+from app.certificate.pdf import ASSETS, charter_pdf, name_lines
 from app.certificate.snapshot import Snapshot
 from app.data.charter import load_charter
 from app.french import long_date

@@ -31,8 +31,8 @@ from pypdf import PdfReader, PdfWriter
 
 from app.certificate import examine_file, seal_certificate
 from app.certificate import seal as sealing
+from app.certificate.fast import certificate_pdf
 from app.certificate.outcomes import SealDelayed, SealError, Verdict
-from app.certificate.pdf import certificate_pdf
 from app.certificate.seal import examine, seal
 from app.numbers import new_number
 from app.sealkey import SealKey, new_key, open_key

@@ -17,7 +17,7 @@ from app.sealkey import SealKey
 
 def draw_certificate(snapshot: Snapshot) -> bytes:
     """Return the certificate as a PDF. Raises: CertificateError."""
-    from app.certificate.pdf import certificate_pdf
+    from app.certificate.fast import certificate_pdf
 
     return certificate_pdf(snapshot)
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import segno
 from flask import render_template
 from pypdf import PdfReader
+from reportlab import rl_config
 from reportlab.pdfbase.ttfonts import TTFont
 from xhtml2pdf import pisa
 from xhtml2pdf.config.resources import ResourceAccessPolicy
@@ -23,15 +25,24 @@ from app.certificate.snapshot import Snapshot
 from app.data.charter import Charter, Commitment
 from app.french import before_list, commitments_of, long_date
 
-ASSETS = Path(__file__).parent / "assets"
+# Fonts without the characters that no word uses, and streams in bytes rather than letters.
+rl_config.ttfAsciiReadable = 0
+rl_config.useA85 = 0
 
+ASSETS = Path(__file__).parent / "assets"
+#: Names no file: what the relative addresses of a document start from.
+DOCUMENT = str(ASSETS / "document.html")
+POLICY = ResourceAccessPolicy.server(base_dir=ASSETS, allow_remote=False)
+
+INK = "#1B1A17"
+HEAD = 219.7  # how high the upper part of a certificate is at least, in points
 #: How wide a line may be, in points: across the page, in the plate on top, beside the QR code.
 LINE, PLATE, FOOT = 450.0, 175.0, 320.0
 NAME_SIZE, SMALLEST_ON_ONE_LINE, NAME_SIZE_ON_TWO_LINES = 30.0, 13.0, 18.0
 
 #: xhtml2pdf keeps fonts and styles in module globals, and what it logs must be heard by the one
 #: document that it is about: one drawing at a time.
-_rendering = threading.Lock()
+rendering = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -51,31 +62,52 @@ class Row:
     taken_on: str | None
 
 
-def certificate_pdf(snapshot: Snapshot) -> bytes:
-    """Draw the certificate on one A4 page. Raises: CertificateError."""
-    preposition, _, commune = snapshot.at.partition(" ")
+def plain_certificate_pdf(snapshot: Snapshot) -> bytes:
+    """Draw the certificate as xhtml2pdf is meant to be called: what `fast` is held against."""
     return _draw(
         "pdf/certificate.html",
-        snapshot.campaign,
-        snapshot.url,
-        snapshot=snapshot,
-        names=name_lines(snapshot.full_name),
-        role=before_list(snapshot.role) if snapshot.list_name else snapshot.role,
-        list_name=_words(snapshot.list_name) if snapshot.list_name else None,
-        preposition=preposition,
-        commune=_words(commune),
-        count=commitments_of(snapshot.count, len(snapshot.commitments)),
-        rows=[
-            Row(c, long_date(snapshot.taken[c.number]) if c.number in snapshot.taken else None)
-            for c in snapshot.commitments
-        ],
-        issued_on=long_date(snapshot.issued_on),
+        qr=qr_code(snapshot.url).svg_data_uri(border=0, dark=INK),
+        rows=certificate_rows(snapshot),
+        **certificate_values(snapshot),
     )
+
+
+def certificate_rows(snapshot: Snapshot) -> list[Row]:
+    """Return what is printed of each commitment."""
+    return [
+        Row(c, long_date(snapshot.taken[c.number]) if c.number in snapshot.taken else None)
+        for c in snapshot.commitments
+    ]
+
+
+def certificate_values(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what else templates/pdf/certificate.html needs, but for the QR code."""
+    preposition, _, commune = snapshot.at.partition(" ")
+    return {
+        "title": f"Certificat d’engagement n° {snapshot.number}",
+        "snapshot": snapshot,
+        "campaign": _line(snapshot.campaign, "Titre", 12.0, PLATE),
+        "head": HEAD,
+        "names": name_lines(snapshot.full_name),
+        "role": before_list(snapshot.role) if snapshot.list_name else snapshot.role,
+        "list_name": _words(snapshot.list_name) if snapshot.list_name else None,
+        "preposition": preposition,
+        "commune": _words(commune),
+        "count": commitments_of(snapshot.count, len(snapshot.commitments)),
+        "issued_on": long_date(snapshot.issued_on),
+        "url": _line(snapshot.url, "Texte", 10.0, FOOT),
+    }
 
 
 def charter_pdf(charter: Charter, url: str) -> bytes:
     """Draw the blank charter on one A4 page; ``url`` is the site's. Raises: CertificateError."""
-    drawn = _draw("pdf/charter.html", charter.campaign.name, url, charter=charter)
+    drawn = _draw(
+        "pdf/charter.html",
+        campaign=_line(charter.campaign.name, "Titre", 12.0, PLATE),
+        charter=charter,
+        url=_line(url, "Texte", 10.0, FOOT),
+        qr=qr_code(url).svg_data_uri(border=0, dark=INK),
+    )
     return fillable(drawn, ASSETS / "fonts" / "AtkinsonHyperlegibleNext-Regular.ttf")
 
 
@@ -126,9 +158,9 @@ def _halve(text: str) -> tuple[str, str]:
     return text[:cut], text[cut:].lstrip()
 
 
-def _qr(url: str) -> str:
-    """Draw the code as an SVG image in the document itself."""
-    return segno.make_qr(url, error="m").svg_data_uri(border=0, dark="#1B1A17")
+def qr_code(url: str) -> segno.QRCode:
+    """Make the code. Every mask is read; trying them all would take half the time of a certificate."""
+    return segno.make_qr(url, error="m", mask=3)
 
 
 @cache
@@ -142,42 +174,35 @@ def _face(font: str) -> TTFont:
     return TTFont(font, str(ASSETS / "fonts" / files[font]))
 
 
-def _draw(template: str, campaign: str, url: str, **values: object) -> bytes:
+def unbroken(html: str) -> str:
+    """Replace narrow no-break spaces: Atkinson lacks them, and xhtml2pdf breaks lines there."""
+    return html.replace("\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}")
+
+
+def _draw(template: str, **values: object) -> bytes:
     """Render a template, then draw it with our own fonts and pictures only."""
-    html = render_template(
-        template,
-        campaign=_line(campaign, "Titre", 12.0, PLATE),
-        url=_line(url, "Texte", 10.0, FOOT),
-        qr=_qr(url),
-        **values,
-    )
-    # Atkinson lacks the narrow no-break space, and xhtml2pdf breaks lines there.
-    html = html.replace("\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}")
+    html = unbroken(render_template(template, **values))
     page = BytesIO()
-    with _rendering, _complaints() as complaints:
-        result = pisa.CreatePDF(
-            html,
-            dest=page,
-            path=str(ASSETS / "document.html"),  # names no file: what relative addresses start from
-            encoding="utf-8",
-            resource_policy=ResourceAccessPolicy.server(base_dir=ASSETS, allow_remote=False),
-        )
-    if result.err or complaints:
-        raise CertificateError(f"{template}: {'; '.join(complaints) or 'xhtml2pdf failed'}")
+    with rendering, hearing(template):
+        result = pisa.CreatePDF(html, dest=page, path=DOCUMENT, encoding="utf-8", resource_policy=POLICY)
+    if result.err:
+        raise CertificateError(f"{template}: xhtml2pdf failed")
     if (pages := len(PdfReader(page).pages)) != 1:
         raise CertificateError(f"{template}: takes {pages} pages instead of one")
     return page.getvalue()
 
 
 @contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """Collect what xhtml2pdf only logs: a picture, a glyph or a frame that it leaves out."""
+def hearing(what: str) -> Iterator[None]:
+    """Hear what xhtml2pdf only logs: a picture, a glyph or a frame left out. Raises: CertificateError."""
     complaints: list[str] = []
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: complaints.append(record.getMessage().partition("\n")[0])  # type: ignore[method-assign]
     logger = logging.getLogger("xhtml2pdf")
     logger.addHandler(handler)
     try:
-        yield complaints
+        yield
     finally:
         logger.removeHandler(handler)
+    if complaints:
+        raise CertificateError(f"{what}: {'; '.join(complaints)}")
