@@ -10,11 +10,11 @@ FLASK = FLASK_SERVER_NAME=127.0.0.1:$(PORT) $(IN_VENV) flask --debug
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help run test lint lock clean
+.PHONY: help run test lint bench-certificate lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' Makefile
 
 run: .venv/requirements.done ## install what is needed, then serve on 127.0.0.1:5000 (PORT=… to change)
 	@$(FLASK) --app app db upgrade
@@ -29,13 +29,17 @@ lint: .venv/requirements-dev.done ## check style, types and templates
 	$(IN_VENV) mypy
 	$(IN_VENV) djlint --lint --quiet templates
 
+bench-certificate: .venv-bench/requirements-bench.done ## what a certificate costs, ours and others' (ARGS=--save keeps it)
+	.venv-bench/bin/python -m bench.certificate $(ARGS)
+
 lock: ## write requirements*.txt anew from pyproject.toml (ARGS=--upgrade for the newest); needs uv
 	$(COMPILE) $(ARGS) --output-file requirements.txt
 	$(COMPILE) $(ARGS) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) $(ARGS) --group bench --constraints requirements.txt --output-file requirements-bench.txt
 
-clean: ## remove .venv and caches; instance/ and its database stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find app tests -name __pycache__ -prune -exec rm -rf {} +
+clean: ## remove .venv, .venv-bench and caches; instance/ and its database stay
+	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find app bench tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A .done file says that an install came to its end. None at all: this is the first one, or one was interrupted and
 # may have left half a package that pip takes for a whole one, so the environment is made anew.
@@ -43,9 +47,9 @@ define install
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there: install Python 3.11 or newer (Debian: apt install python3 python3-venv), or name one with PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old: install Python 3.11 or newer (Debian 12: apt install python3 python3-venv), or name one with PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: apt install python3-venv)." >&2; exit 1; }
-	@if ls .venv/*.done >/dev/null 2>&1; then rm .venv/*.done; else $(PYTHON) -m venv --clear .venv; fi
-	@echo "Installing $< into .venv (a minute at most)"
-	@$(IN_VENV) pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $<
+	@if ls $(@D)/*.done >/dev/null 2>&1; then rm $(@D)/*.done; else $(PYTHON) -m venv --clear $(@D); fi
+	@echo "Installing $< into $(@D) (a minute at most)"
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $<
 	@touch $@
 endef
 
@@ -55,3 +59,6 @@ endef
 .venv/requirements-dev.done: requirements-dev.txt
 	$(install)
 	@touch .venv/requirements.done # requirements-dev.txt holds the packages of requirements.txt too
+
+.venv-bench/requirements-bench.done: requirements-bench.txt
+	$(install)

@@ -37,7 +37,7 @@ def test_htmx_is_unmodified():
 
 
 def test_lock_files_hold_hashes_and_no_host():
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt"):
         text = (ROOT / name).read_text()
         assert "--hash=sha256:" in text
         assert "://" not in text

@@ -1,0 +1,1 @@
+"""Measurements that `make test` leaves out."""
