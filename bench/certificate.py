@@ -31,9 +31,10 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench/RESULTS.md"
 
-#: Module of bench/peers → what it is called. Another column of ours is one more module with a `draw`.
+#: Module of bench/peers → what it is called.
 PEERS = {
     "paraphe": "Paraphe",
+    "sealed": "Paraphe, sealed and verified",
     "pisa": "xhtml2pdf, plain `pisa.CreatePDF`",
     "canvas": "reportlab canvas by hand",
     "typst": "Typst",
@@ -41,7 +42,8 @@ PEERS = {
     "weasyprint": "WeasyPrint",
 }
 #: These take a signature; the others what the page says, already measured.
-OURS = {"paraphe", "pisa"}
+OURS = {"paraphe", "sealed", "pisa"}
+KEEPING = {"paraphe", "sealed"}
 VERSIONS = ("xhtml2pdf", "reportlab", "typst", "fpdf2", "weasyprint")
 WARM, MANY, THREADS = 200, 2000, 8
 
@@ -157,7 +159,7 @@ def compare(rounds: int) -> list[str]:
     engines = {peer: Engine("--serve", peer) for peer in PEERS}
     imported = {peer: engine.hear()["imported"] for peer, engine in engines.items()}
     for peer, engine in engines.items():
-        for index in range(WARM if peer == "paraphe" else 5):
+        for index in range(WARM if peer in KEEPING else 5):
             engine.draw(index, contents[index])
     pages: dict[str, list[dict[str, Any]]] = {peer: [] for peer in PEERS}
     for index in range(WARM, WARM + rounds):

@@ -16,6 +16,7 @@ from app.certificate import fast
 from app.certificate.fast import certificate_pdf
 from app.certificate.outcomes import CertificateError
 from app.certificate.pdf import plain_certificate_pdf
+from bench.people import person
 from tests.test_certificate_pdf import (  # noqa: F401
     ALL,
     CHARTER,
@@ -103,6 +104,12 @@ def things(document):
 @pytest.mark.parametrize("snapshot", PEOPLE.values(), ids=PEOPLE)
 def test_the_page_is_the_plain_one(assert_same_page, snapshot):
     assert_same_page(certificate_pdf(snapshot), plain_certificate_pdf(snapshot))
+
+
+@pytest.mark.poppler
+@pytest.mark.parametrize("index", range(3))
+def test_the_page_is_the_plain_one_for_whom_we_measure(assert_same_page, index):
+    assert_same_page(certificate_pdf(person(index)), plain_certificate_pdf(person(index)))
 
 
 def test_the_page_is_in_french_and_leads_to_its_verification(written):  # noqa: F811

@@ -1,6 +1,6 @@
 """Engines that draw the certificate: each module has `draw`, from what the page says to the bytes of a PDF.
 
-What it says is `bench.people.content`; Paraphe and pisa, which are ours, take the signature itself.
+What it says is `bench.people.content`; those of ours (paraphe, sealed, pisa) take the signature itself.
 
 All draw the same page: the texts at the sizes given, in our three fonts, and in Noto Sans where these lack a
 letter; the sheet, the rings, ten panels, ten boxes and the QR code as vectors; ten numbered commitments with
