@@ -183,6 +183,20 @@ def test_giving_all_back_while_it_is_drawn(app, own, candidate, monkeypatch):
     assert rows(app) == []
 
 
+def test_withdrawing_while_it_is_drawn(app, own, candidate, monkeypatch):
+    draw = issuing.draw_certificate
+
+    def slowly(snapshot):
+        other = Visitor(app)
+        other.client.set_cookie("paraphe", candidate.client.get_cookie("paraphe").value)
+        other.open("/ma-signature/retirer").submit("main form")
+        return draw(snapshot)
+
+    monkeypatch.setattr(issuing, "draw_certificate", slowly)
+    assert own.submit("#certificat form").url == "/retrouver"
+    assert rows(app) == []
+
+
 @pytest.mark.parametrize("stage", ["draw_certificate", "seal_certificate"])
 def test_what_cannot_be_made_is_said_and_the_signature_stands(app, own, candidate, monkeypatch, stage):
     def fail(*_, **__):

@@ -1,0 +1,324 @@
+"""The whole life of signatures, in any order: what must hold after every step."""
+
+import itertools
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from flask import Flask
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import delete, select
+
+from app import clock, create_app, issuing, loading, register, signatures, signing
+from app.extensions import charter, db
+from app.models import (
+    Base,
+    Certificate,
+    ConsentPurpose,
+    Event,
+    Letter,
+    LetterKind,
+    LetterState,
+    Role,
+    Signature,
+    Status,
+)
+from app.signing import Signatory
+
+EXAMPLES = 2000
+PER_DAY = 3
+
+names = st.sampled_from([("Zoé", "Lé"), ("ZOE", "Le"), ("Marc", "Roux")])
+people = st.builds(
+    lambda name, email, commune, role: Signatory(*name, role, commune, "Ensemble", email),
+    names,
+    st.sampled_from(["a@example.org", "b@example.org"]),
+    st.sampled_from(["24067", "24520"]),
+    st.sampled_from([Role.HEAD_OF_LIST, Role.ELECTED]),
+)
+which = st.integers(0, 9)
+numbers = st.integers(1, 10)
+
+
+class Life(RuleBasedStateMachine):
+    """Two mailboxes, three names of two people, two communes; every rule does what its view does."""
+
+    app: Flask  # one for all examples; its database is emptied before each
+    time: datetime
+
+    @initialize()
+    def begin(self):
+        self.context = self.app.test_request_context(method="POST")
+        self.context.push()
+        for table in reversed(Base.metadata.sorted_tables):
+            db.session.execute(delete(table))
+        db.session.commit()
+        Life.time = datetime(2026, 1, 10, tzinfo=UTC)
+        self.issued = {}
+
+    def teardown(self):
+        self.context.pop()
+
+    def now(self):
+        return Life.time
+
+    def one(self, choice, *statuses):
+        """Return one of the signatures that are so far, if there is any."""
+        found = db.session.scalars(
+            select(Signature).where(Signature.status.in_(statuses)).order_by(Signature.id)
+        ).all()
+        return found[choice % len(found)] if found else None
+
+    def may_write(self, kind, email):
+        return loading.may_write(kind, email, PER_DAY, self.now())
+
+    # What anybody does at a browser
+
+    @rule(choice=which, fresh=st.booleans(), number=numbers, taken=st.booleans())
+    def tick(self, choice, fresh, number, taken):
+        signature = None if fresh else self.one(choice, Status.DRAFT, Status.PENDING, Status.CONFIRMED)
+        signature = signature or signing.new_draft(self.now())
+        db.session.add(signature)
+        signing.answer(signature, charter.commitment(number), taken=taken, now=self.now())
+        db.session.commit()
+
+    @rule(choice=which, person=people, contact=st.booleans())
+    def sign(self, choice, person, contact):
+        signature = self.one(choice, Status.DRAFT, Status.PENDING)
+        if signature is None:
+            return
+        consents = {ConsentPurpose.PUBLICATION: "J’accepte."}
+        if contact:
+            consents[ConsentPurpose.CONTACT] = "Écrivez-moi."
+        allowed = self.may_write(LetterKind.CONFIRM, person.email)
+        try:
+            signing.sign(signature, person, consents, charter=charter, may_write=allowed, now=self.now())
+        except signing.NothingTaken:
+            assert not signature.pledges
+        db.session.commit()
+
+    @rule(choice=which, email=st.sampled_from(["a@example.org", "b@example.org"]))
+    def write_again(self, choice, email):
+        signature = self.one(choice, Status.PENDING)
+        if signature:
+            allowed = self.may_write(LetterKind.CONFIRM, email)
+            signing.write_again(signature, email, may_write=allowed, now=self.now())
+            db.session.commit()
+
+    # What the holder of a link does
+
+    @rule(choice=which, person=people)
+    def correct(self, choice, person):
+        signature = self.one(choice, Status.PENDING)
+        if signature:
+            signing.correct(
+                signature,
+                person,
+                {ConsentPurpose.PUBLICATION: "J’accepte."},
+                may_write=self.may_write(LetterKind.CONFIRM, person.email),
+                may_warn=self.may_write(LetterKind.MOVING, signature.email),
+                now=self.now(),
+            )
+            db.session.commit()
+
+    @rule(choice=which, other=numbers, hesitates=st.booleans())
+    def confirm(self, choice, other, hesitates):
+        signature = self.one(choice, Status.PENDING)
+        if signature is None:
+            return
+        shown = signing.fingerprint(signature, charter)
+        if hesitates:  # while the page is open, the browser that began it takes or releases one more
+            taken = other not in signature.pledges
+            signing.answer(signature, charter.commitment(other), taken=taken, now=self.now())
+        before = set(signature.pledges)
+        standing = loading.standing(signature)
+        dates = {n: p.taken_at for n, p in standing.pledges.items()} if standing else {}
+        try:
+            stands = signing.confirm(signature, standing, shown=shown, charter=charter, now=self.now())
+        except signing.SigningError:
+            assert hesitates or not before
+        else:
+            assert not hesitates
+            assert before <= set(stands.pledges)
+            assert all(stands.pledges[n].taken_at == day for n, day in dates.items()), "dates are kept"
+        db.session.commit()
+
+    @rule(choice=which)
+    def deny(self, choice):
+        signature = self.one(choice, Status.PENDING)
+        if signature:
+            db.session.delete(signature)
+            db.session.commit()
+
+    # What an owner does
+
+    @rule(choice=which, person=people)
+    def amend(self, choice, person):
+        signature = self.one(choice, Status.CONFIRMED)
+        if signature is None or loading.standing(person, signature.email) not in (None, signature):
+            return
+        signing.amend(
+            signature,
+            person,
+            may_write=self.may_write(LetterKind.MOVE, person.email),
+            may_warn=self.may_write(LetterKind.MOVING, signature.email),
+            now=self.now(),
+        )
+        db.session.commit()
+
+    @rule(choice=which)
+    def move(self, choice):
+        signature = self.one(choice, Status.CONFIRMED)
+        if signature and signature.new_email and not loading.standing(signature, signature.new_email):
+            signing.move(signature, self.now())
+            db.session.commit()
+
+    @rule(choice=which)
+    def come_back(self, choice):
+        signature = self.one(choice, Status.CONFIRMED)
+        if signature and self.may_write(LetterKind.ACCESS, signature.email):
+            signing.ask_access([signature], self.now())
+            db.session.commit()
+
+    @rule(choice=which)
+    def open_again(self, choice):
+        signature = self.one(choice, Status.CONFIRMED)
+        if signature:
+            signing.use_access(signature, self.now())
+            db.session.commit()
+
+    @rule(choice=which, agreed=st.booleans())
+    def switch(self, choice, agreed):
+        signature = self.one(choice, Status.CONFIRMED)
+        if signature:
+            signing.agree_to_contact(signature, "Écrivez-moi." if agreed else None, self.now())
+            db.session.commit()
+
+    @rule(choice=which)
+    def withdraw(self, choice):
+        signature = self.one(choice, Status.CONFIRMED)
+        if signature:
+            for certificate in signature.certificates:
+                self.issued[certificate.number] = None
+            signing.withdraw(signature, self.now())
+            db.session.commit()
+
+    @rule(choice=which)
+    def issue(self, choice):
+        signature = self.one(choice, Status.CONFIRMED)
+        if signature is None:
+            return
+        try:
+            certificate = issuing.issue(signature)
+        except issuing.NotCertifiable:
+            assert not signature.pledges
+            return
+        assert certificate.content["full_name"] == signature.full_name
+        assert {int(n) for n in certificate.content["taken"]} == set(signature.pledges)
+        said = json.dumps(certificate.content, sort_keys=True)
+        assert self.issued.setdefault(certificate.number, said) == said
+
+    # What happens by itself
+
+    @rule()
+    def deliver(self):
+        for letter in db.session.scalars(select(Letter).where(Letter.state == LetterState.WAITING)):
+            letter.state, letter.sent_at = LetterState.SENT, self.now()
+        db.session.commit()
+
+    @rule(minutes=st.sampled_from([0, 1, 30, 60 * 23, 60 * 24 * 3, 60 * 24 * 9]))
+    def wait(self, minutes):
+        Life.time += timedelta(minutes=minutes, seconds=11)
+
+    # What holds, always
+
+    @invariant()
+    def one_signature_for_one_person(self):
+        confirmed = db.session.execute(
+            select(Signature.email, Signature.name_key, Signature.commune).where(
+                Signature.status == Status.CONFIRMED
+            )
+        ).all()
+        assert len(confirmed) == len(set(confirmed))
+
+    @invariant()
+    def only_what_was_agreed_to_is_public(self):
+        for signature in register.page().signatures:
+            assert signature.status is Status.CONFIRMED
+            assert signature.confirmed_at
+            assert signature.withdrawn_at is None
+            assert signature.pledges
+            assert ConsentPurpose.PUBLICATION in {c.purpose for c in signature.consents}
+        hidden = select(Signature).where(Signature.status != Status.CONFIRMED)
+        for signature in db.session.scalars(hidden):
+            assert register.find(signature.code) is None
+
+    @invariant()
+    def a_certificate_says_what_was_true_at_its_date(self):
+        rows = {
+            certificate.number: certificate for certificate in db.session.scalars(select(Certificate)).all()
+        }
+        assert rows.keys() == self.issued.keys()
+        for number, said in self.issued.items():
+            content = rows[number].content
+            assert (json.dumps(content, sort_keys=True) if content else None) == said
+
+    @invariant()
+    def one_certificate_at_most_is_current(self):
+        for signature in db.session.scalars(select(Signature).where(Signature.status == Status.CONFIRMED)):
+            current = [c for c in signature.certificates if signatures.is_current(c)]
+            assert len(current) <= 1
+
+    @invariant()
+    def nobody_is_flooded(self):
+        """No more than so many letters of a kind in a day, counting anew at each answer."""
+        answers = {"confirmed": LetterKind.CONFIRM, "opened": LetterKind.ACCESS, "moved": LetterKind.MOVE}
+        answered = {}
+        for event, email in db.session.execute(
+            select(Event, Signature.email).join(Signature).where(Event.what.in_(answers))
+        ):
+            key = (answers[event.what], email)
+            answered[key] = max(event.at, answered.get(key, event.at))
+        since = self.now() - timedelta(days=1)
+        letters = db.session.scalars(select(Letter).where(Letter.created_at > since))
+        kinds = (LetterKind.CONFIRM, LetterKind.ACCESS, LetterKind.MOVE, LetterKind.MOVING)
+        counts = Counter(
+            (letter.kind, letter.address)
+            for letter in letters
+            if letter.kind in kinds and letter.created_at > answered.get((letter.kind, letter.address), since)
+        )
+        assert all(count <= PER_DAY for count in counts.values()), counts
+
+
+def test_the_whole_life(monkeypatch):
+    # Drawing is left out: it takes a hundred times as long as all the rest. The rows are real.
+    app = create_app(
+        {
+            "SECRET_KEY": "a-secret-for-tests-that-is-long-enough",
+            "SERVER_NAME": "localhost",
+            "SQLALCHEMY_DATABASE_URI": "sqlite://",
+            "MAIL_SERVER": "127.0.0.1",
+            "MAIL_DEFAULT_SENDER": "charte@example.org",
+        }
+    )
+    with app.app_context():
+        db.create_all()
+    copies = itertools.count()
+    monkeypatch.setattr(issuing, "draw_certificate", lambda snapshot: b"%PDF-%d" % next(copies))
+    monkeypatch.setattr(issuing, "seal_certificate", lambda pdf, *_, **__: pdf)
+    monkeypatch.setattr(clock, "_time", lambda: Life.time)
+    Life.app = app
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=20,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    with app.app_context():
+        db.engine.dispose()
