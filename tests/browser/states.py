@@ -17,11 +17,13 @@ from tests.browser.steps import (
     come_back,
     confirm,
     fill,
+    letter_to,
     sign,
     submit,
     tick,
 )
 from tests.conftest import Site
+from tests.mailbox import link_in
 
 Open = Callable[..., AbstractContextManager[Page]]
 
@@ -42,6 +44,7 @@ class Cast:
     signatory: Any
     withdrawn: Any
     withdrawn_number: str
+    move_link: str = ""
 
 
 def bring_in(open_page: Open, site: Site) -> Cast:
@@ -204,6 +207,44 @@ def uncorrected(page: Page, cast: Cast) -> None:
     expect(page.locator("#erreurs")).to_be_visible()
 
 
+def unamended(page: Page, cast: Cast) -> None:
+    page.goto("/ma-signature/corriger")
+    page.get_by_label("Prénom").fill("")
+    page.get_by_role("button", name="Enregistrer").click()
+    expect(page.locator("#erreurs")).to_be_focused()
+
+
+def moving(page: Page, cast: Cast, name: str = "moves") -> None:
+    """Ask to move to another address."""
+    someone = Person("Marie", "Roche", f"{name}@example.org")
+    confirm(page, sign(page, cast.site, someone, 1))
+    page.goto("/ma-signature/corriger")
+    page.get_by_label("Adresse électronique").fill(f"{name}-away@example.org")
+    before = len(cast.site.mailbox.letters)
+    page.get_by_role("button", name="Enregistrer").click()
+    expect(page).to_have_url(re.compile("/ma-signature$"))
+    asked = letter_to(Person("", "", f"{name}-away@example.org"), cast.site, before, "/demenager/")
+    cast.move_link = link_in(asked, "/demenager/")
+
+
+def moved(page: Page, cast: Cast) -> None:
+    moving(page, cast, "moved")
+    page.goto(cast.move_link)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Confirmer ma nouvelle adresse")
+
+
+def joining(page: Page, cast: Cast) -> None:
+    page.goto(sign(page, cast.site, Person("Jeanne", "Lacoste", "jeanne@example.org"), 7))
+    expect(page.locator("p.note")).to_contain_text("rejoindront votre signature")
+
+
+def refusing(page: Page, cast: Cast) -> None:
+    someone = Person("Marie", "Roche", "refuses@example.org")
+    before = len(cast.site.mailbox.letters)
+    ask_to_sign(page, someone, 1)
+    page.goto(link_in(letter_to(someone, cast.site, before, "/refuser/"), "/refuser/"))
+
+
 def not_found(page: Page, cast: Cast) -> None:
     page.goto("/retrouver")
     page.get_by_role("button", name="Recevoir mon lien").click()
@@ -275,6 +316,8 @@ FIRST: dict[str, str] = {
     "verify, unknown number": "/verifier/2222-2222-2222",
     "accessibility": "/accessibilite",
     "legal": "/mentions-legales",
+    "withdrawn": "/signature-retiree",
+    "denied": "/refuser/fait",
     "404": "/nulle-part",
 }
 THEN: dict[str, Callable[[Page, Cast], Any]] = {
@@ -301,6 +344,13 @@ THEN: dict[str, Callable[[Page, Cast], Any]] = {
     "own": at("/ma-signature"),
     "own, nothing left": at("/ma-signature"),
     "certificate": at("/ma-signature/certificat"),
+    "amend": at("/ma-signature/corriger"),
+    "amend, errors": unamended,
+    "own, moving": moving,
+    "move": moved,
+    "confirm, joining": joining,
+    "withdraw": at("/ma-signature/retirer"),
+    "deny": refusing,
     "register": at("/signataires"),
     "register, one commune": at("/signataires?commune=sarlat"),
     "register, nobody there": at("/signataires?commune=ribérac"),
@@ -319,5 +369,12 @@ THEN: dict[str, Callable[[Page, Cast], Any]] = {
     "500": standing_alone,
 }
 #: Whose cookies the device has, in the states that need some.
-HOLDERS = {"own": "signatory", "certificate": "signatory", "own, nothing left": "withdrawn"}
+HOLDERS = {
+    "own": "signatory",
+    "certificate": "signatory",
+    "amend": "signatory",
+    "amend, errors": "signatory",
+    "withdraw": "signatory",
+    "own, nothing left": "withdrawn",
+}
 STATES = [*FIRST, *THEN]
