@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -146,16 +147,22 @@ def test_many_presses_make_one(app, own, candidate):
     assert len(rows(app)) == 1
 
 
+def meanwhile(candidate: Visitor, act: Callable[[Visitor], object]) -> None:
+    """Do something on another device of the same person, in a thread: contexts are not shared."""
+    other = Visitor(candidate.client.application)
+    other.client.set_cookie("paraphe", candidate.client.get_cookie("paraphe").value)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(act, other).result()
+
+
 def test_a_change_while_it_is_drawn_is_not_overlooked(app, own, candidate, monkeypatch):
     draw = issuing.draw_certificate
     drawn = []
 
     def slowly(snapshot):
         drawn.append(set(snapshot.taken))
-        if len(drawn) == 1:  # meanwhile, on another device
-            other = Visitor(app)
-            other.client.set_cookie("paraphe", candidate.client.get_cookie("paraphe").value)
-            other.open("/ma-signature").submit("#prendre-2")
+        if len(drawn) == 1:
+            meanwhile(candidate, lambda other: other.open("/ma-signature").submit("#prendre-2"))
         return draw(snapshot)
 
     monkeypatch.setattr(issuing, "draw_certificate", slowly)
@@ -168,12 +175,13 @@ def test_a_change_while_it_is_drawn_is_not_overlooked(app, own, candidate, monke
 def test_giving_all_back_while_it_is_drawn(app, own, candidate, monkeypatch):
     draw = issuing.draw_certificate
 
-    def slowly(snapshot):
-        other = Visitor(app)
-        other.client.set_cookie("paraphe", candidate.client.get_cookie("paraphe").value)
+    def give_all_back(other):
         page = other.open("/ma-signature")
         for number in (1, 3, 4):
             page = page.submit(f"#prendre-{number}")
+
+    def slowly(snapshot):
+        meanwhile(candidate, give_all_back)
         return draw(snapshot)
 
     monkeypatch.setattr(issuing, "draw_certificate", slowly)
@@ -187,9 +195,7 @@ def test_withdrawing_while_it_is_drawn(app, own, candidate, monkeypatch):
     draw = issuing.draw_certificate
 
     def slowly(snapshot):
-        other = Visitor(app)
-        other.client.set_cookie("paraphe", candidate.client.get_cookie("paraphe").value)
-        other.open("/ma-signature/retirer").submit("main form")
+        meanwhile(candidate, lambda other: other.open("/ma-signature/retirer").submit("main form"))
         return draw(snapshot)
 
     monkeypatch.setattr(issuing, "draw_certificate", slowly)
