@@ -21,7 +21,7 @@ from flask_wtf import FlaskForm
 from app import loading, signatures, signing
 from app.certificate import draw_charter
 from app.certificate.outcomes import CertificateError
-from app.charter.forms import AnswerForm, ConfirmForm, CorrectForm, EmailForm, SignForm
+from app.charter.forms import AnswerForm, ConfirmForm, CorrectForm, EmailForm, SignForm, wording
 from app.charter.visitor import (
     close_signature,
     current_pending,
@@ -246,6 +246,7 @@ def _own_page(signature: Signature, *, delayed: bool = False) -> str:
         "charter/own.html",
         signature=signature,
         agreed=next((c for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None),
+        contact_words=wording(ConsentPurpose.CONTACT),
         saved=session.pop("saved", False),
         delayed=delayed,
     )
