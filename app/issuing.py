@@ -37,7 +37,6 @@ def issue(signature: Signature) -> Certificate:
             number=number,
             timestamp_url=current_app.config["TIMESTAMP_URL"],
         )
-        db.session.expire(signature)
         db.session.refresh(signature, with_for_update=True)
         if (
             is_certifiable(signature)

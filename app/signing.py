@@ -285,7 +285,6 @@ def move(signature: Signature, now: datetime) -> None:
     """Move to the new address, where the letter was answered; links sent to the old one lead nowhere."""
     assert signature.new_email is not None
     signature.email, signature.new_email = signature.new_email, None
-    signature.access_count += 1
     signature.events.append(Event("moved", now))
 
 

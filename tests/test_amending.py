@@ -215,6 +215,16 @@ def test_the_page_tells_that_it_joins(own, citizen, deliver, mailbox):
     assert confirm(citizen, mailbox).url == "/ma-signature"
 
 
+def test_who_corrected_their_name_is_known_by_it(own, candidate, citizen, deliver, mailbox):
+    amend(candidate, family_name="Martin-Roux")
+    sign(citizen, 9, family_name="Martin Roux")
+    deliver()
+    assert confirm(citizen, mailbox).text(".compte") == "4 engagements sur 10"
+    sign(Visitor(citizen.client.application), 10)  # by the name before: another person
+    deliver()
+    assert ".note" not in candidate.open(link_in(mailbox.letters[-1], "/confirmer/"))
+
+
 def test_the_page_tells_it_to_nobody_else(own, citizen, deliver, mailbox):
     sign(citizen, 9, given_name="Marc")
     deliver()
