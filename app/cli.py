@@ -6,7 +6,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
-from app import courier
+from app import courier, retention
 from app.certificate import draw_charter, seal_certificate
 from app.certificate.outcomes import SealError
 from app.clock import now
@@ -15,6 +15,7 @@ from app.numbers import new_number
 from app.sealkey import KeyUnusable, SealKey, former_file, open_key, read_key, replace_key
 
 letters = AppGroup("letters", help="The outbox.")
+privacy = AppGroup("privacy", help="Personal data.")
 seal = AppGroup("seal", help="The key that seals the certificates.")
 
 
@@ -96,7 +97,21 @@ def _describe(key: SealKey) -> None:
     click.echo(f"certificates: {len(key.former)} former, {len(key.chain)} of the authority")
 
 
+@privacy.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+def purge(dry_run: bool) -> None:
+    """Erase what has reached its term, and again what a restored backup brought back."""
+    try:
+        done = retention.purge(now(), dry_run=dry_run)
+    except OSError as error:
+        raise click.ClickException(f"ERASURE_LEDGER, {retention.ledger_file()}: {error.strerror}") from error
+    for erased in done:
+        click.echo(f"{erased.what} {len(erased.names)}: {' '.join(erased.names)}")
+    click.echo("dry run: nothing was changed" if dry_run else "done")
+
+
 def init_app(app: Flask) -> None:
     """Add the commands to ``flask``."""
     app.cli.add_command(letters)
     app.cli.add_command(seal)
+    app.cli.add_command(privacy)

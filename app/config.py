@@ -44,6 +44,12 @@ DEFAULTS: dict[str, Any] = {
     "ACCESS_MAX_AGE": 3600,
     "ACCESS_IDLE": 1800,
     "PERMANENT_SESSION_LIFETIME": 30 * 24 * 3600,
+    # How long what is kept, in days; the page on personal data says the same
+    "KEEP_DRAFT_DAYS": 30,
+    "KEEP_PENDING_DAYS": 8,
+    "KEEP_LETTERS_DAYS": 30,
+    "KEEP_WITHDRAWN_DAYS": 5 * 365,  # Code civil, art. 2224: as long as somebody may sue
+    "ERASURE_LEDGER": "erased.txt",
     # Facts of the legal pages; what is empty is shown as « à compléter »
     "PUBLISHER": "",
     "PUBLICATION_DIRECTOR": "",
@@ -156,6 +162,9 @@ def _require(app: Flask) -> None:
         raise ConfigError("MAIL_DEFAULT_SENDER is missing: set it to the address that letters come from.")
     if config["TIMESTAMP_URL"] and not config["TIMESTAMP_URL"].startswith(("http://", "https://")):
         raise ConfigError("TIMESTAMP_URL must begin with http:// or https:// (RFC 3161 over HTTP).")
+    for name in (name for name in DEFAULTS if name.startswith("KEEP_")):
+        if config[name] < 1:
+            raise ConfigError(f"{name} is {config[name]}: it must be 1 day at least.")
     config["SECRET_KEY"] = config["SECRET_KEY"] or _own_secret(Path(app.instance_path))
     if len(config["SECRET_KEY"]) < SECRET_MIN_LENGTH:
         raise ConfigError(

@@ -18,6 +18,7 @@ import flask_mail
 from flask import Flask, current_app
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 
 from app.clock import now
 from app.extensions import db, seal_key
@@ -91,7 +92,10 @@ def deliver_due() -> int:
             letter.trouble = f"{type(error).__name__}: {error}"[:200]
             letter.due_at = now() + RETRIES[min(letter.attempts, len(RETRIES)) - 1]
             log.warning("letter %s delayed: %s", letter.id, type(error).__name__)
-        db.session.commit()
+        try:
+            db.session.commit()
+        except StaleDataError:  # erased while the relay was spoken to, with what it was about
+            db.session.rollback()
     return sent
 
 

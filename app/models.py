@@ -290,7 +290,8 @@ class Event(Base):
     signature_id: Mapped[int | None] = mapped_column(
         ForeignKey("signature.id", ondelete="CASCADE"), index=True
     )
-    number: Mapped[int | None]  # of the commitment, where the event is about one
+    #: Of the commitment, where the event is about one; how many rows, where it is about an erasure.
+    number: Mapped[int | None]
 
     def __init__(self, what: str, at: datetime, **facts: Any) -> None:
         super().__init__(what=what, at=at, **facts)

@@ -330,6 +330,8 @@ def use_access(signature: Signature, now: datetime) -> None:
     signature.events.append(Event("opened", now))
 
 
+#: What tells who somebody is.
+PERSONAL = ("given_name", "family_name", "name_key", "role", "commune", "list_name", "email", "new_email")
 #: The lines of the journal that prove a withdrawal; the others tell what was taken, and when.
 PROOF = frozenset({"confirmed", "withdrawn"})
 
@@ -343,9 +345,8 @@ def reduce(signature: Signature) -> list[str]:
     A letter that says good-bye is owed after, to an address noted before. Reducing twice changes nothing.
     """
     codes = [signature.code, *(merged.code for merged in signature.merged)]
-    signature.given_name = signature.family_name = signature.name_key = None
-    signature.role = signature.commune = signature.list_name = None
-    signature.email = signature.new_email = None
+    for name in PERSONAL:
+        setattr(signature, name, None)
     signature.pledges.clear()
     signature.letters.clear()
     signature.merged.clear()

@@ -1,0 +1,167 @@
+"""Keep the proof, keep no more: what is erased when its term has come (RGPD art. 5-1-e).
+
+The terms are settings, which the page on personal data reads too. Work is done in small transactions, each of
+them whole: whoever interrupts it finds the rest still to be done.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import Select, func, or_, select
+
+from app import ledger
+from app.extensions import charter, db
+from app.french import paris_day
+from app.models import Certificate, Event, Letter, LetterKind, LetterState, Signature, Status
+from app.signing import PERSONAL, PROOF, reduce
+
+log = logging.getLogger(__name__)
+
+#: Rows in one transaction: while it lasts, nobody else writes (SQLite).
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What to erase, and how. Applied, a row is no longer among the rows."""
+
+    what: str  # as the journal and the command line call it
+    rows: Select[Any]
+    apply: Callable[[Any], object]
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What one rule did: the codes of signatures, or the numbers of letters. Never who."""
+
+    what: str
+    names: Sequence[str]
+
+
+def purge(now: datetime, *, dry_run: bool = False) -> list[Erased]:
+    """Erase everything whose term has come, and again what a restored backup brought back.
+
+    A dry run is the run itself, rolled back. The journal gets one line for each transaction, with the count.
+    Raises: OSError, where the ledger cannot be read or written.
+    """
+    done = [Erased(rule.what, _apply(rule, now, dry_run)) for rule in _rules(now)]
+    done.append(Erased("noted-in-ledger", _note_withdrawals(now, dry_run)))
+    db.session.rollback()
+    return [erased for erased in done if erased.names]
+
+
+def remember(codes: Sequence[str], now: datetime) -> None:
+    """Note in the ledger what was withdrawn, once that is committed.
+
+    Where the ledger cannot be written, the withdrawal stands all the same: the next purge notes it.
+    """
+    try:
+        ledger.add(ledger_file(), codes, now)
+    except OSError as error:
+        log.error("the ledger of withdrawals cannot be written: %s", error)
+
+
+def ledger_file() -> Path:
+    """Return where the ledger is kept."""
+    return Path(current_app.instance_path, current_app.config["ERASURE_LEDGER"])
+
+
+def _rules(now: datetime) -> list[Rule]:
+    def before(setting: str) -> datetime:
+        return now - timedelta(days=current_app.config[setting])
+
+    withdrawn = ledger.read(ledger_file())
+
+    def withdraw_again(signature: Signature) -> None:
+        if signature.is_confirmed:
+            at = withdrawn[signature.code]
+            signature.status, signature.withdrawn_at = Status.WITHDRAWN, at
+            signature.events.append(Event("withdrawn", at))
+            reduce(signature)
+        else:  # the backup is of before it was confirmed, or it was merged: it proves nothing
+            db.session.delete(signature)
+
+    # Those merged into another come first: it would take them along uncounted.
+    signatures = select(Signature).order_by(Signature.merged_into_id.is_(None), Signature.id)
+    idle = (
+        Signature.touched_at < before("KEEP_PENDING_DAYS"),
+        ~Signature.letters.any(  # which gave them as long again
+            (Letter.kind == LetterKind.CONFIRM) & (Letter.created_at >= before("KEEP_PENDING_DAYS"))
+        ),
+    )
+    names_somebody = or_(
+        *(getattr(Signature, name).is_not(None) for name in PERSONAL),
+        Signature.pledges.any(),
+        Signature.merged.any(),
+        Signature.events.any(Event.what.not_in(PROOF)),
+        Signature.certificates.any(or_(Certificate.content.is_not(None), Certificate.pdf.is_not(None))),
+    )
+    left = func.coalesce(Letter.sent_at, Letter.due_at) < before("KEEP_LETTERS_DAYS")
+    letters = select(Letter).where(Letter.state != LetterState.WAITING, left).order_by(Letter.id)
+    of_status = Signature.status
+    rules = [
+        Rule(
+            "withdrawn-again",
+            signatures.where(Signature.code.in_(withdrawn), of_status != Status.WITHDRAWN),
+            withdraw_again,
+        ),
+        Rule("erased-pending", signatures.where(of_status == Status.PENDING, *idle), db.session.delete),
+        Rule("erased-merged", signatures.where(of_status == Status.MERGED, *idle), db.session.delete),
+        Rule(
+            "erased-drafts",
+            signatures.where(of_status == Status.DRAFT, Signature.touched_at < before("KEEP_DRAFT_DAYS")),
+            db.session.delete,
+        ),
+        Rule("reduced-withdrawn", signatures.where(of_status == Status.WITHDRAWN, names_somebody), reduce),
+        Rule(
+            "erased-withdrawn",
+            signatures.where(
+                of_status == Status.WITHDRAWN, Signature.withdrawn_at < before("KEEP_WITHDRAWN_DAYS")
+            ),
+            db.session.delete,
+        ),
+        Rule("erased-letters", letters.where(Letter.kind != LetterKind.SEAL), db.session.delete),
+        Rule(
+            "unaddressed-letters",
+            letters.where(Letter.kind == LetterKind.SEAL, Letter.address != ""),
+            _unaddress,
+        ),
+    ]
+    if paris_day(now) > charter.campaign.mandate_ends:
+        everybody = signatures.where(of_status != Status.WITHDRAWN)
+        rules.insert(1, Rule("erased-register", everybody, db.session.delete))
+    return rules
+
+
+def _unaddress(letter: Letter) -> None:
+    """Forget whom a warning went to; its key stays, by which nobody is warned twice."""
+    letter.address, letter.trouble = "", None
+
+
+def _apply(rule: Rule, now: datetime, dry_run: bool) -> list[str]:
+    names: list[str] = []
+    while rows := db.session.scalars(rule.rows.limit(BATCH).with_for_update()).all():
+        names += [row.code if isinstance(row, Signature) else str(row.id) for row in rows]
+        for row in rows:
+            rule.apply(row)
+        db.session.add(Event(rule.what, now, number=len(rows)))
+        if dry_run:
+            db.session.flush()
+        else:
+            db.session.commit()
+    return names
+
+
+def _note_withdrawals(now: datetime, dry_run: bool) -> list[str]:
+    """Add to the ledger the withdrawals that it lacks: it could not be written, or was not there yet."""
+    noted = ledger.read(ledger_file())
+    withdrawn = select(Signature).where(Signature.status == Status.WITHDRAWN).order_by(Signature.id)
+    missing = [signature for signature in db.session.scalars(withdrawn) if signature.code not in noted]
+    for signature in missing if not dry_run else ():
+        ledger.add(ledger_file(), [signature.code], signature.withdrawn_at or now)
+    return [signature.code for signature in missing]
