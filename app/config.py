@@ -55,7 +55,11 @@ DEFAULTS: dict[str, Any] = {
     "PUBLICATION_DIRECTOR": "",
     "HOST": "",
     "PRIVACY_CONTACT": "",
+    "ACCESS_LOG_DAYS": -1,  # of the web server in front: nobody has told
 }
+
+#: What only the person who runs the site knows, and the legal pages must say: LCEN, art. 1-1; RGPD, art. 13.
+FACTS = ("PUBLISHER", "PUBLICATION_DIRECTOR", "HOST", "PRIVACY_CONTACT", "ACCESS_LOG_DAYS")
 
 #: Not for the person who runs the site: what the program needs of Flask and its extensions.
 FIXED: dict[str, Any] = {
@@ -77,6 +81,11 @@ FIXED: dict[str, Any] = {
         "text/plain",
     ],
 }
+
+
+def missing_facts(config: Mapping[str, Any]) -> list[str]:
+    """Return the settings whose place on the legal pages says « à compléter »."""
+    return [name for name in FACTS if config[name] == DEFAULTS[name]]
 
 
 class ConfigError(ClickException):

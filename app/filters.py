@@ -14,6 +14,7 @@ def init_app(app: Flask) -> None:
         clock_time=french.clock_time,
         before_list=french.before_list,
         duration=french.duration,
+        days=french.days,
         commitments_of=french.commitments_of,
         typeset=french.typeset,
         commune=commune_of,

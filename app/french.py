@@ -39,6 +39,14 @@ def duration(seconds: int) -> str:
     return f"{seconds} secondes"
 
 
+def days(count: int) -> str:
+    """Write a term given in days, its number tied to its unit: « 8 jours », « 5 ans »."""
+    years, rest = divmod(count, 365)
+    if years and not rest:
+        return f"{years}\N{NO-BREAK SPACE}an{'s' if years > 1 else ''}"
+    return f"{count}\N{NO-BREAK SPACE}jour{'s' if count > 1 else ''}"
+
+
 def commitments_of(count: int, total: int) -> str:
     """Write how many commitments were taken: « 7 engagements sur 10 »."""
     return f"{count} engagement{'s' if count > 1 else ''} sur {total}"

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from app.french import clock_time, commitments_of, duration, long_date, typeset
+from app.french import clock_time, commitments_of, days, duration, long_date, typeset
 
 
 def test_dates():
@@ -24,6 +24,16 @@ def test_durations():
         "90 minutes",
         "1 jour",
         "90 secondes",
+    ]
+
+
+def test_terms():
+    assert [days(count) for count in (1, 8, 365, 1825, 1826)] == [
+        "1\u00a0jour",
+        "8\u00a0jours",
+        "1\u00a0an",
+        "5\u00a0ans",
+        "1826\u00a0jours",
     ]
 
 
