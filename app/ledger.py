@@ -1,6 +1,6 @@
 """The ledger of withdrawals: a file outside the database, so that restoring a backup brings nobody back.
 
-One line each: the code of a signature, which is random, and when it was withdrawn. It names nobody.
+One line each: the code of a signature, which is random, and when it was taken back. It names nobody.
 """
 
 import os
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-LINE = re.compile(r"(?P<code>[0-9a-f]{20}) (?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00)")
+LINE = re.compile(r"(?P<code>[0-9a-f]{20}) (?P<at>\d{4}-\d\d-\d\dT[\d:.]+\+00:00)")
 
 
 def add(path: Path, codes: Iterable[str], at: datetime) -> None:
@@ -18,7 +18,7 @@ def add(path: Path, codes: Iterable[str], at: datetime) -> None:
     Each line brings the line break before it, so that what follows a torn line is whole.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = "".join(f"\n{code} {at.isoformat(timespec='seconds')}" for code in codes)
+    lines = "".join(f"\n{code} {at.isoformat()}" for code in codes)
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "ab") as file:
         file.write(lines.encode())

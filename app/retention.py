@@ -18,7 +18,7 @@ from app import ledger
 from app.extensions import charter, db
 from app.french import paris_day
 from app.models import Certificate, Event, Letter, LetterKind, LetterState, Signature, Status
-from app.signing import PERSONAL, PROOF, reduce
+from app.signing import PERSONAL, PROOF, reduce, withdraw
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def purge(now: datetime, *, dry_run: bool = False) -> list[Erased]:
 
 
 def remember(codes: Sequence[str], now: datetime) -> None:
-    """Note in the ledger what was withdrawn, once that is committed.
+    """Note in the ledger what its owner took back or denied, once that is committed.
 
     Where the ledger cannot be written, the withdrawal stands all the same: the next purge notes it.
     """
@@ -75,15 +75,18 @@ def _rules(now: datetime) -> list[Rule]:
     def before(setting: str) -> datetime:
         return now - timedelta(days=current_app.config[setting])
 
-    withdrawn = ledger.read(ledger_file())
+    noted = ledger.read(ledger_file())
+    standing = select(Signature.code, Signature.created_at).where(
+        Signature.code.in_(noted), Signature.status != Status.WITHDRAWN
+    )
+    # A browser whose draft was erased goes on under the same code: what began later was not taken back.
+    restored = [code for code, created_at in db.session.execute(standing) if created_at <= noted[code]]
 
-    def withdraw_again(signature: Signature) -> None:
+    def take_back(signature: Signature) -> None:
         if signature.is_confirmed:
-            at = withdrawn[signature.code]
-            signature.status, signature.withdrawn_at = Status.WITHDRAWN, at
-            signature.events.append(Event("withdrawn", at))
-            reduce(signature)
-        else:  # the backup is of before it was confirmed, or it was merged: it proves nothing
+            withdraw(signature, noted[signature.code])
+            signature.letters.clear()  # the last letter left before the backup was put back
+        else:  # the backup is of before it was confirmed, or it was merged or denied: it proves nothing
             db.session.delete(signature)
 
     # Those merged into another come first: it would take them along uncounted.
@@ -107,11 +110,22 @@ def _rules(now: datetime) -> list[Rule]:
     rules = [
         Rule(
             "withdrawn-again",
-            signatures.where(Signature.code.in_(withdrawn), of_status != Status.WITHDRAWN),
-            withdraw_again,
+            signatures.where(Signature.code.in_(restored), of_status != Status.WITHDRAWN),
+            take_back,
         ),
         Rule("erased-pending", signatures.where(of_status == Status.PENDING, *idle), db.session.delete),
         Rule("erased-merged", signatures.where(of_status == Status.MERGED, *idle), db.session.delete),
+        Rule(
+            "erased-new-addresses",
+            signatures.where(
+                of_status == Status.CONFIRMED,
+                Signature.new_email.is_not(None),
+                ~Signature.events.any(
+                    (Event.what == "move-asked") & (Event.at >= before("KEEP_PENDING_DAYS"))
+                ),
+            ),
+            _forget_new_address,
+        ),
         Rule(
             "erased-drafts",
             signatures.where(of_status == Status.DRAFT, Signature.touched_at < before("KEEP_DRAFT_DAYS")),
@@ -136,6 +150,10 @@ def _rules(now: datetime) -> list[Rule]:
         everybody = signatures.where(of_status != Status.WITHDRAWN)
         rules.insert(1, Rule("erased-register", everybody, db.session.delete))
     return rules
+
+
+def _forget_new_address(signature: Signature) -> None:
+    signature.new_email = None
 
 
 def _unaddress(letter: Letter) -> None:

@@ -56,16 +56,10 @@ def codes(app, *statuses: Status) -> list[str]:
         return list(db.session.scalars(query))
 
 
-def withdraw(app) -> list[str]:
-    """Withdraw the confirmed signature as its owner does: erased at once, and noted in the ledger."""
-    with app.app_context():
-        signature = db.session.query(Signature).filter_by(status=Status.CONFIRMED).one()
-        signature.status, signature.withdrawn_at = Status.WITHDRAWN, now()
-        signature.events.append(Event("withdrawn", now()))
-        erased = signing.reduce(signature)
-        db.session.commit()
-        retention.remember(erased, now())
-    return erased
+def withdraw(visitor: Visitor) -> None:
+    """Take the signature back, as its owner does."""
+    page = visitor.open("/ma-signature/retirer").submit("main form")
+    assert page.url == "/signature-retiree"
 
 
 def journal(app) -> dict[str, int]:
@@ -162,6 +156,21 @@ def test_a_warning_about_the_seal_forgets_whom_and_is_not_sent_again(app, delive
     assert deliver() == 1
 
 
+def test_a_new_address_that_nobody_answers_is_forgotten(app, candidate, deliver, mailbox, purge, later):
+    signed_and_confirmed(candidate, deliver, mailbox)
+    form = candidate.open("/ma-signature/corriger")
+    form.submit(".formulaire", email="elsewhere@example.org")
+    deliver()
+    (code,) = codes(app, Status.CONFIRMED)
+    later(days=7)
+    assert purge() == []
+    later(days=2)
+    assert purge() == [f"erased-new-addresses 1: {code}"]
+    later(days=31)
+    purge()
+    assert "elsewhere@example.org" not in dump(app)
+
+
 def test_what_was_merged_goes_when_its_link_is_dead(app, candidate, deliver, mailbox, purge, later):
     signed_and_confirmed(candidate, deliver, mailbox, 1)
     signed_and_confirmed(Visitor(app), deliver, mailbox, 2)
@@ -219,7 +228,7 @@ def test_withdrawn_leaves_what_proves_it(app, candidate, citizen, deliver, mailb
 
 def test_a_link_to_a_withdrawn_signature_opens_nothing(app, candidate, citizen, deliver, mailbox):
     signed_and_confirmed(candidate, deliver, mailbox)
-    withdraw(app)
+    withdraw(candidate)
     assert citizen.open(link_in(mailbox.letters[0], "/confirmer/")).status == 410
     assert candidate.open("/ma-signature").url == "/retrouver"
 
@@ -315,24 +324,32 @@ def test_killed_between_two_batches_it_goes_on_where_it_was(app, purge, settings
 # Backups
 
 
+def back_up(app, copy: Path) -> None:
+    with closing(sqlite3.connect(database(app))) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
+def put_back(app, copy: Path) -> None:
+    with app.app_context():
+        db.engine.dispose()
+    for file in Path(database(app)).parent.glob("paraphe.sqlite3*"):
+        file.unlink()
+    shutil.copy(copy, database(app))
+
+
 def test_a_backup_brings_nobody_back(app, candidate, citizen, deliver, mailbox, purge, tmp_path):
     own = signed_and_confirmed(candidate, deliver, mailbox, 1)
     own.submit("#certificat form")
     sign(Visitor(app), 2)  # the same person once more, not confirmed yet when the backup is taken
     deliver()
-    with app.app_context():
-        db.engine.dispose()
-    with closing(sqlite3.connect(database(app))) as source, closing(sqlite3.connect(tmp_path / "old")) as old:
-        source.backup(old)
+    back_up(app, tmp_path / "old")
     confirm(citizen, mailbox)
-    withdrawn = withdraw(app)
-    assert len(withdrawn) == 2
+    withdraw(citizen)
+    deliver()
+    withdrawn = list(ledger.read(tmp_path / "erased.txt"))
+    assert len(withdrawn) == 2, "the signature, and the one that was merged into it"
     purge()
-    with app.app_context():
-        db.engine.dispose()
-    for file in Path(database(app)).parent.glob("paraphe.sqlite3*"):
-        file.unlink()
-    shutil.copy(tmp_path / "old", database(app))
+    put_back(app, tmp_path / "old")
     assert citizen.open(f"/signataires/{withdrawn[0]}").status == 200, "the backup brings her back"
 
     foretold = purge("--dry-run")
@@ -347,9 +364,35 @@ def test_a_backup_brings_nobody_back(app, candidate, citizen, deliver, mailbox, 
     assert purge() == []
 
 
+def test_a_backup_brings_nobody_back_who_denied(app, candidate, citizen, deliver, mailbox, purge, tmp_path):
+    sign(candidate)
+    deliver()
+    back_up(app, tmp_path / "old")
+    denied = citizen.open(link_in(mailbox.letters[0], "/refuser/")).submit("main form")
+    assert denied.url == "/refuser/fait"
+    put_back(app, tmp_path / "old")
+    (code,) = codes(app, Status.PENDING)
+    assert purge() == [f"withdrawn-again 1: {code}"]
+    assert not any(word in dump(app) for word in (*PERSON, ELODIE["email"]))
+
+
+def test_what_begins_again_under_the_same_code_stands(
+    app, candidate, citizen, deliver, mailbox, purge, later
+):
+    sign(candidate)
+    deliver()
+    (code,) = codes(app, Status.PENDING)
+    citizen.open(link_in(mailbox.letters[0], "/refuser/")).submit("main form")
+    later(hours=1)
+    signed_and_confirmed(candidate, deliver, mailbox, email="candidate@example.org")
+    assert codes(app, Status.CONFIRMED) == [code], "the browser goes on with its code"
+    assert purge() == []
+
+
 def test_the_ledger_names_nobody_and_is_private(app, candidate, deliver, mailbox, tmp_path):
     signed_and_confirmed(candidate, deliver, mailbox)
-    (code,) = withdraw(app)
+    withdraw(candidate)
+    (code,) = codes(app, Status.WITHDRAWN)
     file = tmp_path / "erased.txt"
     assert [line.split()[0] for line in file.read_text().split("\n") if line] == [code]
     assert file.stat().st_mode & 0o077 == 0
@@ -358,7 +401,8 @@ def test_the_ledger_names_nobody_and_is_private(app, candidate, deliver, mailbox
 def test_a_ledger_that_cannot_be_written_stops_no_withdrawal(app, candidate, deliver, mailbox, purge, caplog):
     signed_and_confirmed(candidate, deliver, mailbox)
     good, app.config["ERASURE_LEDGER"] = app.config["ERASURE_LEDGER"], "/proc/nowhere/erased.txt"
-    (code,) = withdraw(app)
+    withdraw(candidate)
+    (code,) = codes(app, Status.WITHDRAWN)
     assert "ledger" in caplog.text
     failed = app.test_cli_runner().invoke(args=["privacy", "purge"])
     assert failed.exit_code == 1

@@ -3,7 +3,7 @@
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import loading, signing
+from app import loading, retention, signing
 from app.charter.forms import ContactForm, IdentityForm, wording
 from app.charter.views import bp, is_good, may_write, opened, status_of
 from app.charter.visitor import close_signature, current_signatory, open_signature
@@ -62,8 +62,9 @@ def withdraw() -> ResponseReturnValue:
     signature = _own()
     if request.method != "POST":
         return render_template("charter/withdraw.html", signature=signature)
-    signing.withdraw(signature, now())
+    erased = signing.withdraw(signature, now())
     db.session.commit()
+    retention.remember(erased, now())
     close_signature()
     return redirect(url_for(".withdrawn"), code=303)
 
@@ -106,6 +107,7 @@ def deny(token: str) -> ResponseReturnValue:
     db.session.delete(signature)
     db.session.add(Event("denied", now()))
     db.session.commit()
+    retention.remember([signature.code], now())
     return redirect(url_for(".denied"), code=303)
 
 
