@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
-from app import courier, retention
+from app import checks, courier, retention
 from app.certificate import draw_charter, seal_certificate
 from app.certificate.outcomes import SealError
 from app.clock import now
@@ -110,8 +110,21 @@ def purge(dry_run: bool) -> None:
     click.echo("dry run: nothing was changed" if dry_run else "done")
 
 
+@click.command()
+@click.pass_context
+@with_appcontext
+def check(context: click.Context) -> None:
+    """Say whether the site is fit to be open; exit status 1 where something must be mended."""
+    found = list(checks.look(now()))
+    for finding in found:
+        click.echo(f"{finding.level.value:<9}{finding.subject}: {finding.words}")
+    if any(finding.level is checks.Level.ERROR for finding in found):
+        context.exit(1)
+
+
 def init_app(app: Flask) -> None:
     """Add the commands to ``flask``."""
+    app.cli.add_command(check)
     app.cli.add_command(letters)
     app.cli.add_command(seal)
     app.cli.add_command(privacy)

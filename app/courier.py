@@ -44,13 +44,15 @@ class _Connection(flask_mail.Connection):
     """Flask-Mail's connection, with a timeout, a verified certificate, and a quiet way out."""
 
     def configure_host(self) -> smtplib.SMTP:
-        timeout = current_app.config["MAIL_TIMEOUT"]
+        config = current_app.config
+        # Our own name, as RFC 5321 (4.1.1.1) asks; left out, the standard library asks the DNS for one.
+        name, timeout = config["SERVER_NAME"].partition(":")[0], config["MAIL_TIMEOUT"]
         host: smtplib.SMTP
         if self.mail.use_ssl:
             context = ssl.create_default_context()
-            host = smtplib.SMTP_SSL(self.mail.server, self.mail.port, timeout=timeout, context=context)
+            host = smtplib.SMTP_SSL(self.mail.server, self.mail.port, name, timeout=timeout, context=context)
         else:
-            host = smtplib.SMTP(self.mail.server, self.mail.port, timeout=timeout)
+            host = smtplib.SMTP(self.mail.server, self.mail.port, name, timeout=timeout)
         try:
             if self.mail.use_tls:
                 host.starttls(context=ssl.create_default_context())
@@ -160,6 +162,16 @@ def _send(message: flask_mail.Message) -> None:
 def _raise_if_final(code: int, error: Exception) -> None:
     if 500 <= code < 600:
         raise Refused(str(error)) from error
+
+
+def greet() -> None:
+    """Speak to the relay as when a letter leaves, and send none. Raises: OSError, smtplib.SMTPException."""
+    with _Connection(current_app.extensions["mail"]) as connection:
+        assert connection.host is not None
+        connection.host.ehlo_or_helo_if_needed()
+        code, answer = connection.host.noop()
+        if code != 250:
+            raise smtplib.SMTPResponseException(code, answer)
 
 
 def next_due() -> datetime | None:

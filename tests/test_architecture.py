@@ -10,7 +10,7 @@ APP = Path(__file__).parents[1] / "app"
 LAYERS = [
     "text", "clock", "files", "ledger", "french", "numbers", "config", "data", "sealkey", "certificate",
     "models", "signing", "extensions", "retention", "loading", "signatures", "issuing", "tokens", "register",
-    "letters", "courier", "htmx", "headers", "errors", "filters", "cli", "charter", "public", "dev",
+    "letters", "courier", "checks", "htmx", "headers", "errors", "filters", "cli", "charter", "public", "dev",
     "__init__",
 ]  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(LAYERS)}

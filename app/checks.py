@@ -1,0 +1,149 @@
+"""Is this site fit to be open? What ``flask check`` looks at, and what it says of each."""
+
+import enum
+import os
+import smtplib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import current_app
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import courier, retention
+from app.config import ConfigError, missing_facts
+from app.extensions import charter, db, migrate, seal_file
+from app.french import paris_day
+from app.sealkey import NOTICE, read_key
+
+DAY = 24 * 3600
+#: How late the purge may be before somebody is told: a night that it missed is no fault yet.
+GRACE = timedelta(days=2)
+#: Days that a web server may keep addresses of visitors, by our own promise.
+ACCESS_LOG_MAX = 30
+
+
+class Level(enum.Enum):
+    """What is to be done about it: nothing, something one day, something before opening."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at, in words for the person who runs the site."""
+
+    level: Level
+    subject: str
+    words: str
+
+
+def look(now: datetime) -> Iterator[Finding]:
+    """Look at everything that a site needs; the charter's file and the settings were read by then."""
+    yield _charter(now)
+    yield _facts()
+    yield from _terms()
+    yield _seal(now)
+    yield from _database(now)
+    yield _ledger()
+    yield _relay()
+
+
+def _charter(now: datetime) -> Finding:
+    campaign = charter.campaign
+    if paris_day(now) > campaign.mandate_ends:
+        words = f"the mandate ended on {campaign.mandate_ends}: each purge erases whoever signs"
+        return Finding(Level.WARNING, "charter", words)
+    words = f"{len(charter.commitments)} commitments, edition {charter.edition[:8]}"
+    return Finding(Level.OK, "charter", f"{words}, mandate until {campaign.mandate_ends}")
+
+
+def _facts() -> Finding:
+    """Look for what the legal pages show as « à compléter » (LCEN, art. 1-1; RGPD, art. 13)."""
+    if missing := missing_facts(current_app.config):
+        return Finding(Level.ERROR, "legal pages", f"set {', '.join(missing)}")
+    return Finding(Level.OK, "legal pages", "every fact is given")
+
+
+def _terms() -> Iterator[Finding]:
+    config = current_app.config
+    found = []
+    if config["KEEP_PENDING_DAYS"] * DAY < config["CONFIRMATION_MAX_AGE"]:
+        words = "KEEP_PENDING_DAYS is shorter than CONFIRMATION_MAX_AGE: links would die before they say"
+        found.append(Finding(Level.ERROR, "terms", words))
+    if timedelta(days=config["KEEP_DRAFT_DAYS"]) < config["PERMANENT_SESSION_LIFETIME"]:
+        words = "KEEP_DRAFT_DAYS is shorter than PERMANENT_SESSION_LIFETIME: browsers would lose their ticks"
+        found.append(Finding(Level.WARNING, "terms", words))
+    if config["ACCESS_LOG_DAYS"] > ACCESS_LOG_MAX:
+        words = f"ACCESS_LOG_DAYS is above {ACCESS_LOG_MAX}: keep addresses of visitors for less"
+        found.append(Finding(Level.WARNING, "terms", words))
+    yield from found or [Finding(Level.OK, "terms", "they agree with each other")]
+
+
+def _seal(now: datetime) -> Finding:
+    file = seal_file(current_app)
+    if not file.exists():
+        return Finding(Level.WARNING, "seal", f"there is no {file} yet: the next start makes it")
+    try:
+        key = read_key(file, current_app.config["SEAL_PASSPHRASE"])
+    except ConfigError as error:
+        return Finding(Level.ERROR, "seal", error.message)
+    if not key.is_valid(now):
+        words = f"good from {key.not_before:%Y-%m-%d} to {key.not_after:%Y-%m-%d} only: `flask seal create`"
+        return Finding(Level.ERROR, "seal", words)
+    days = key.days_left(now)
+    return Finding(Level.WARNING if days < NOTICE else Level.OK, "seal", f"{days} days left")
+
+
+def _database(now: datetime) -> Iterator[Finding]:
+    heads = set(ScriptDirectory(migrate.directory).get_heads())
+    try:
+        with db.engine.connect() as connection:
+            present = set(MigrationContext.configure(connection).get_current_heads())
+        if present != heads:
+            words = f"at {_names(present)}, the program at {_names(heads)}: `flask --app app db upgrade`"
+            yield Finding(Level.ERROR, "database", words)
+            return
+        yield Finding(Level.OK, "database", f"reachable, at {_names(heads)}")
+        late = retention.purge(now - GRACE, dry_run=True)
+    except SQLAlchemyError as error:
+        yield Finding(Level.ERROR, "database", str(getattr(error, "orig", error)))
+    except OSError:
+        pass  # of the ledger, which has its own line
+    else:
+        yield _purge(late)
+
+
+def _purge(late: list[retention.Erased]) -> Finding:
+    if late:
+        words = ", ".join(f"{erased.what} {len(erased.names)}" for erased in late)
+        return Finding(Level.ERROR, "purge", f"due since two days ({words}): is `privacy purge` in cron?")
+    return Finding(Level.OK, "purge", "nothing is late")
+
+
+def _names(revisions: set[str]) -> str:
+    return ", ".join(sorted(revisions)) or "none"
+
+
+def _ledger() -> Finding:
+    file = retention.ledger_file()
+    nearest = next(path for path in (file, *file.parents) if path.exists())
+    if os.access(nearest, os.R_OK | os.W_OK) and (file.is_file() or nearest.is_dir()):
+        return Finding(Level.OK, "ledger", str(file))
+    return Finding(Level.ERROR, "ledger", f"{file} cannot be written by this user")
+
+
+def _relay() -> Finding:
+    config = current_app.config
+    if not config["MAIL_SERVER"]:
+        return Finding(Level.WARNING, "relay", "none while developing: letters wait in /dev/courrier")
+    where = f"{config['MAIL_SERVER']}:{config['MAIL_PORT']}"
+    try:
+        courier.greet()
+    except (OSError, smtplib.SMTPException) as error:
+        return Finding(Level.ERROR, "relay", f"{where}: {type(error).__name__}: {error}")
+    return Finding(Level.OK, "relay", f"{where} answers" + " and lets us in" * bool(config["MAIL_USERNAME"]))
