@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, delete, func, or_, select
 
 from app import ledger
 from app.extensions import charter, db
@@ -28,11 +28,11 @@ BATCH = 50
 
 @dataclass(frozen=True)
 class Rule:
-    """What to erase, and how. Applied, a row is no longer among the rows."""
+    """What to erase, and how. A row that was treated is no longer among the rows."""
 
     what: str  # as the journal and the command line call it
     rows: Select[Any]
-    apply: Callable[[Any], object]
+    treat: Callable[[Any], object] | None = None  # None: erase the row, with all that hangs on it
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ def _rules(now: datetime) -> list[Rule]:
             signatures.where(Signature.code.in_(restored), of_status != Status.WITHDRAWN),
             take_back,
         ),
-        Rule("erased-pending", signatures.where(of_status == Status.PENDING, *idle), db.session.delete),
-        Rule("erased-merged", signatures.where(of_status == Status.MERGED, *idle), db.session.delete),
+        Rule("erased-pending", signatures.where(of_status == Status.PENDING, *idle)),
+        Rule("erased-merged", signatures.where(of_status == Status.MERGED, *idle)),
         Rule(
             "erased-new-addresses",
             signatures.where(
@@ -129,7 +129,6 @@ def _rules(now: datetime) -> list[Rule]:
         Rule(
             "erased-drafts",
             signatures.where(of_status == Status.DRAFT, Signature.touched_at < before("KEEP_DRAFT_DAYS")),
-            db.session.delete,
         ),
         Rule("reduced-withdrawn", signatures.where(of_status == Status.WITHDRAWN, names_somebody), reduce),
         Rule(
@@ -137,9 +136,8 @@ def _rules(now: datetime) -> list[Rule]:
             signatures.where(
                 of_status == Status.WITHDRAWN, Signature.withdrawn_at < before("KEEP_WITHDRAWN_DAYS")
             ),
-            db.session.delete,
         ),
-        Rule("erased-letters", letters.where(Letter.kind != LetterKind.SEAL), db.session.delete),
+        Rule("erased-letters", letters.where(Letter.kind != LetterKind.SEAL)),
         Rule(
             "unaddressed-letters",
             letters.where(Letter.kind == LetterKind.SEAL, Letter.address != ""),
@@ -148,7 +146,7 @@ def _rules(now: datetime) -> list[Rule]:
     ]
     if paris_day(now) > charter.campaign.mandate_ends:
         everybody = signatures.where(of_status != Status.WITHDRAWN)
-        rules.insert(1, Rule("erased-register", everybody, db.session.delete))
+        rules.insert(1, Rule("erased-register", everybody))
     return rules
 
 
@@ -165,14 +163,25 @@ def _apply(rule: Rule, now: datetime, dry_run: bool) -> list[str]:
     names: list[str] = []
     while rows := db.session.scalars(rule.rows.limit(BATCH).with_for_update()).all():
         names += [row.code if isinstance(row, Signature) else str(row.id) for row in rows]
-        for row in rows:
-            rule.apply(row)
+        if rule.treat is None:
+            _erase(rows)
+        else:
+            for row in rows:
+                rule.treat(row)
         db.session.add(Event(rule.what, now, number=len(rows)))
         if dry_run:
             db.session.flush()
         else:
             db.session.commit()
     return names
+
+
+def _erase(rows: Sequence[Signature] | Sequence[Letter]) -> None:
+    """Erase rows in one statement; the database takes along what refers to them, and loads none of it."""
+    table = type(rows[0])
+    chosen = table.id.in_([row.id for row in rows])
+    db.session.execute(delete(table).where(chosen).execution_options(synchronize_session=False))
+    db.session.expunge_all()
 
 
 def _note_withdrawals(now: datetime, dry_run: bool) -> list[str]:
