@@ -22,7 +22,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app.clock import now
 from app.extensions import db, seal_key
-from app.letters import SEAL_WARNINGS, compose, enclose
+from app.letters import SEAL_WARNINGS, compose, enclose, file
 from app.models import Letter, LetterKind, LetterState
 from app.signing import new_letter
 
@@ -79,10 +79,11 @@ def deliver_due() -> int:
         try:
             message = compose(letter)
             if message is not None:
+                file(letter)
                 enclose(letter, message)
             db.session.commit()  # what was read is let go: the relay may take its time, nobody waits for it
             if message is None:
-                letter.state = LetterState.VOID
+                _let_go(letter)
             else:
                 _send(message)
                 letter.state, letter.sent_at, letter.trouble = LetterState.SENT, now(), None
@@ -99,6 +100,14 @@ def deliver_due() -> int:
         except StaleDataError:  # erased while the relay was spoken to, with what it was about
             db.session.rollback()
     return sent
+
+
+def _let_go(letter: Letter) -> None:
+    """Mark a letter void; one that belongs to no signature is erased, for anybody typed its address."""
+    if letter.kind is LetterKind.ACCESS:
+        db.session.delete(letter)
+    else:
+        letter.state = LetterState.VOID
 
 
 def _warn_of_seal() -> None:

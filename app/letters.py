@@ -23,13 +23,14 @@ SEAL_WARNINGS = (60, 7)
 
 def compose(letter: Letter) -> Message | None:
     """Write a letter, or return None where what it was about is gone meanwhile."""
-    if letter.signature is None:
+    if letter.kind is LetterKind.ACCESS:
+        message = _access(letter.address)
+    elif letter.signature is None:
         message = _seal(letter.address)
     else:
         writers = {
             LetterKind.CONFIRM: _confirm,
             LetterKind.CONFIRMED: _confirmed,
-            LetterKind.ACCESS: _access,
             LetterKind.MOVE: _move,
             LetterKind.MOVING: _moving,
             LetterKind.WITHDRAWN: _withdrawn,
@@ -39,6 +40,15 @@ def compose(letter: Letter) -> Message | None:
         domain = current_app.config["SERVER_NAME"].partition(":")[0]
         message.msgId = f"<{letter.message_key}@{domain}>"
     return message
+
+
+def file(letter: Letter) -> None:
+    """File an access letter under a signature of its address, to be erased with it.
+
+    Nobody looked when it was asked for, so that asking takes as long for an address that is not known.
+    """
+    if letter.kind is LetterKind.ACCESS:
+        letter.signature = loading.at_address(letter.address)[0]
 
 
 def enclose(letter: Letter, message: Message) -> None:
@@ -82,7 +92,7 @@ def _confirmed(signature: Signature, address: str) -> Message | None:
     )
 
 
-def _access(signature: Signature, address: str) -> Message | None:
+def _access(address: str) -> Message | None:
     """Give the way back to every signature of this address: opened if confirmed, else to be confirmed."""
     doors = [
         (s, url_for("charter.access", token=ACCESS_SIGNATURE.token(s), _external=True))

@@ -90,7 +90,7 @@ def sign(
     may_write: bool,
     now: datetime,
 ) -> None:
-    """Name the person, keep their consents with the words they read, and owe them a letter if we may write.
+    """Name the person, keep their consents with the words they read, and owe them a letter.
 
     Raises: NothingTaken.
     """
@@ -101,8 +101,7 @@ def sign(
     signature.edition = charter.edition
     _consent(signature, consents, now)
     signature.events.append(Event("signed", now))
-    if may_write:
-        owe_confirmation(signature, now)
+    owe_confirmation(signature, now, may_write=may_write)
 
 
 def correct(
@@ -123,8 +122,8 @@ def correct(
     _name(signature, signatory, now)
     _consent(signature, consents, now)
     signature.events.append(Event("corrected", now))
-    if moved and may_write:
-        owe_confirmation(signature, now)
+    if moved:
+        owe_confirmation(signature, now, may_write=may_write)
     if moved and may_warn:
         owe(signature, LetterKind.MOVING, former, now)
     return moved
@@ -134,8 +133,7 @@ def write_again(signature: Signature, address: str, *, may_write: bool, now: dat
     """Ask again to confirm a pending signature, at a corrected address if it is one."""
     signature.email = address
     signature.touched_at = now
-    if may_write:
-        owe_confirmation(signature, now)
+    owe_confirmation(signature, now, may_write=may_write)
 
 
 def _consent(signature: Signature, consents: Mapping[ConsentPurpose, str], now: datetime) -> None:
@@ -159,8 +157,11 @@ def _name(signature: Signature, signatory: Signatory, now: datetime) -> None:
     signature.touched_at = now
 
 
-def owe_confirmation(signature: Signature, now: datetime) -> None:
-    """Owe the letter that asks to confirm, once: a double click owes one."""
+def owe_confirmation(signature: Signature, now: datetime, *, may_write: bool) -> None:
+    """Owe the letter that asks to confirm, once: a double click owes one.
+
+    Where we may not write, it is void from the start: the same rows are written for every address.
+    """
     address = _address(signature)
     owed = any(
         letter.kind is LetterKind.CONFIRM
@@ -170,6 +171,8 @@ def owe_confirmation(signature: Signature, now: datetime) -> None:
     )
     if not owed:
         owe(signature, LetterKind.CONFIRM, address, now)
+        if not may_write:
+            signature.letters[-1].state = LetterState.VOID
 
 
 def owe(signature: Signature, kind: LetterKind, address: str, now: datetime) -> None:
@@ -314,9 +317,14 @@ def withdraw(signature: Signature, now: datetime) -> list[str]:
     return erased
 
 
-def ask_access(signatures: list[Signature], now: datetime) -> None:
-    """Owe one letter with the way back to every signature of an address."""
-    owe(signatures[0], LetterKind.ACCESS, _address(signatures[0]), now)
+def ask_access(address: str, now: datetime, *, may_write: bool) -> Letter:
+    """Make the letter with the way back to every signature of an address, known or not: the courier will see.
+
+    Where we may not write, it is void, and keeps no address.
+    """
+    letter = new_letter(LetterKind.ACCESS, address if may_write else "", now, secrets.token_hex(16))
+    letter.state = LetterState.WAITING if may_write else LetterState.VOID
+    return letter
 
 
 def _address(signature: Signature) -> str:

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -136,7 +137,13 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site as the README says to run it for real, on a database made by its migrations."""
-    folder = tmp_path_factory.mktemp("site")
+    with running_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@contextmanager
+def running_site(folder: Path, workers: int = 2, **settings: str) -> Iterator[Site]:
+    """Run the site for real, its files in a folder of its own."""
     port, box = free_port(), Mailbox()
     box.start()
     environment = {
@@ -151,14 +158,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "FLASK_MAIL_PORT": str(box.port),
         "FLASK_MAIL_USE_TLS": "false",
         "FLASK_MAIL_DEFAULT_SENDER": "charte@example.org",
+        **{f"FLASK_{name}": value for name, value in settings.items()},
     }
     python = [sys.executable, "-m"]
     subprocess.run([*python, "flask", "--app", "app", "db", "upgrade"], cwd=ROOT, env=environment, check=True)
-    gunicorn = [*python, "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"]
+    gunicorn = [*python, "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
     log = folder / "gunicorn.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*gunicorn, "--no-control-socket", "--forwarder-headers", "", "wsgi:app"],
+            [*gunicorn, "--threads", "4", "--no-control-socket", "--forwarder-headers", "", "wsgi:app"],
             cwd=ROOT,
             env=environment,
             stdout=output,

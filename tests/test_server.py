@@ -1,64 +1,26 @@
 """The real server, as the README runs it: many at once, and a visitor who lies about the proxy."""
 
-import http.client
-import re
 import sqlite3
-import threading
 import urllib.request
-from http.cookies import SimpleCookie
-from urllib.parse import urlencode, urlsplit
+
+from tests.wire import Wire, at_once
 
 TICKERS = 128
 
 
-class Ticker:
-    """One browser with one connection, that takes all ten commitments."""
+def open_charter(wire: Wire, number: int) -> None:
+    assert wire.ask("GET", "/")[0] == 200
 
-    def __init__(self, url: str) -> None:
-        self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=120)
-        self.cookie = ""
-        self.failures: list[str] = []
 
-    def ask(self, method: str, path: str, body: str | None = None) -> str:
-        headers = {"Cookie": self.cookie, "HX-Request": "true", "HX-Request-Type": "partial"}
-        if body is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        self.connection.request(method, path, body, headers)
-        response = self.connection.getresponse()
-        text = response.read().decode()
-        if response.status != 200:
-            self.failures.append(f"{path}: {response.status}")
-        for line in response.headers.get_all("Set-Cookie", []):
-            ((name, morsel),) = SimpleCookie(line).items()
-            self.cookie = f"{name}={morsel.value}"
-        return text
-
-    def run(self, start: threading.Barrier) -> None:
-        try:
-            token = re.search('name="csrf_token" value="([^"]+)"', self.ask("GET", "/"))[1]
-            start.wait()
-            for number in range(1, 11):
-                fragment = self.ask(
-                    "POST", f"/engagements/{number}", urlencode({"taken": "yes", "csrf_token": token})
-                )
-                if f'<span class="nombre">{number}</span>' not in fragment:
-                    self.failures.append(f"{number}: not counted")
-        except Exception as error:
-            self.failures.append(repr(error))
-            start.abort()
-        finally:
-            self.connection.close()
+def take_all_ten(wire: Wire, number: int) -> None:
+    for commitment in range(1, 11):
+        status, fragment = wire.ask("POST", f"/engagements/{commitment}", {"taken": "yes"})
+        assert status == 200
+        assert f'<span class="nombre">{commitment}</span>' in fragment, f"{commitment}: not counted"
 
 
 def test_128_tick_at_once(site):
-    tickers = [Ticker(site.url) for _ in range(TICKERS)]
-    start = threading.Barrier(TICKERS)
-    threads = [threading.Thread(target=ticker.run, args=(start,)) for ticker in tickers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [failure for ticker in tickers for failure in ticker.failures] == []
+    assert at_once(site.url, TICKERS, [open_charter, take_all_ten]) == []
     with sqlite3.connect(site.database) as database:
         stored = database.execute("SELECT count(*), count(DISTINCT signature_id) FROM pledge").fetchone()
     assert stored == (TICKERS * 10, TICKERS)

@@ -34,7 +34,7 @@ from app.clock import now
 from app.extensions import charter, communes, db
 from app.htmx import go_to, wants_fragment
 from app.issuing import NotCertifiable, issue
-from app.models import Certificate, ConsentPurpose, Event, LetterKind, LetterState, Signature, Status
+from app.models import Certificate, ConsentPurpose, LetterKind, LetterState, Signature, Status
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, Link, Purpose, TokenInvalid
 
 bp = Blueprint("charter", __name__)
@@ -197,8 +197,8 @@ def resend(token: str) -> ResponseReturnValue:
     link, signature = opened(CONFIRM_SIGNATURE, token)
     if signature.status is not Status.PENDING or not CONFIRM_SIGNATURE.fits(link, signature):
         return redirect(url_for(".confirm", token=token), code=303)
-    if may_write(LetterKind.CONFIRM, str(signature.email)):
-        signing.owe_confirmation(signature, now())
+    allowed = may_write(LetterKind.CONFIRM, str(signature.email))
+    signing.owe_confirmation(signature, now(), may_write=allowed)
     db.session.commit()
     return redirect(url_for(".resent"), code=303)
 
@@ -310,10 +310,8 @@ def find() -> ResponseReturnValue:
     form = EmailForm()
     if not form.validate_on_submit():
         return render_template("charter/find.html", form=form), status_of(form)
-    found = loading.at_address(form.address)
-    if may_write(LetterKind.ACCESS, form.address) and found:
-        signing.ask_access(found, now())
-    db.session.add(Event("access-asked", now()))  # so that both known and unknown wait for one commit
+    allowed = may_write(LetterKind.ACCESS, form.address)
+    db.session.add(signing.ask_access(form.address, now(), may_write=allowed))
     db.session.commit()
     return redirect(url_for(".found"), code=303)
 

@@ -1,0 +1,59 @@
+"""A browser with one connection to a real server, for tests where many press at once."""
+
+import http.client
+import re
+import threading
+from collections.abc import Callable, Sequence
+from http.cookies import SimpleCookie
+from urllib.parse import urlencode, urlsplit
+
+
+class Wire:
+    """Keeps its cookie and its CSRF token; follows no redirect."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=120)
+        self.cookie = ""
+        self.token = ""
+
+    def ask(self, method: str, path: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
+        """Send one request; return the status and the text of its answer."""
+        headers = {"Cookie": self.cookie, "HX-Request": "true", "HX-Request-Type": "partial"}
+        body = None
+        if fields is not None:
+            body = urlencode({**fields, "csrf_token": self.token})
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        self.connection.request(method, path, body, headers)
+        response = self.connection.getresponse()
+        text = response.read().decode()
+        for line in response.headers.get_all("Set-Cookie", []):
+            ((name, morsel),) = SimpleCookie(line).items()
+            self.cookie = f"{name}={morsel.value}"
+        found = re.search('name="csrf_token" value="([^"]+)"', text)
+        self.token = found[1] if found else self.token
+        return response.status, text
+
+
+def at_once(url: str, count: int, steps: Sequence[Callable[[Wire, int], None]]) -> list[str]:
+    """Let many browsers take some steps, each begun by all together; return what went wrong."""
+    failures: list[str] = []
+    start = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        wire = Wire(url)
+        try:
+            for step in steps:
+                start.wait()
+                step(wire, number)
+        except Exception as error:
+            failures.append(repr(error))
+            start.abort()
+        finally:
+            wire.connection.close()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
