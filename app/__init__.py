@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Request
 from jinja2 import StrictUndefined
 
-from app import charter, cli, dev, errors, extensions, filters, headers, public
+from app import charter, cli, dev, errors, extensions, filters, headers, limits, public
 from app.config import configure
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -39,6 +39,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     configure(app, overrides or {})
     extensions.init_app(app)
+    limits.init_app(app)
     app.register_blueprint(charter.bp)
     app.register_blueprint(public.bp)
     if app.debug and not app.config["MAIL_SERVER"]:

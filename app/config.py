@@ -39,6 +39,14 @@ DEFAULTS: dict[str, Any] = {
     "MAIL_DEFAULT_SENDER": "",
     "MAIL_TIMEOUT": 15,  # seconds
     "LETTERS_PER_DAY": 3,  # unanswered, to one address
+    # What one client may do; each process counts by itself, unless they share a store
+    "RATELIMIT_ENABLED": True,
+    "RATELIMIT_STORAGE_URI": "memory://",
+    "RATELIMIT_TICKS": "1000 per 10 minutes",
+    "RATELIMIT_FORMS": "150 per 10 minutes",
+    "RATELIMIT_CERTIFICATES": "100 per 10 minutes",
+    "RATELIMIT_FILES": "60 per 10 minutes",
+    "RATELIMIT_UNKNOWN_NUMBERS": "30 per 10 minutes",
     # Lifetimes, in seconds
     "CONFIRMATION_MAX_AGE": 7 * 24 * 3600,
     "ACCESS_MAX_AGE": 3600,

@@ -1,6 +1,7 @@
 """Errors in French, in the look of the site, with what was typed kept."""
 
 import logging
+import math
 from urllib.parse import urlsplit
 
 from flask import Flask, render_template, request, url_for
@@ -8,9 +9,18 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import BadRequest, Conflict, HTTPException, SecurityError, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadRequest,
+    Conflict,
+    HTTPException,
+    SecurityError,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 
 from app.extensions import db
+from app.french import duration
+from app.limits import seconds_to_wait
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +41,7 @@ TEXTS = {
     410: ("Lien périmé", "Ce lien a déjà servi ou n’est plus valable."),
     413: ("Envoi trop volumineux", "Ce que vous avez envoyé dépasse la taille acceptée."),
     422: ("Formulaire à corriger", "Une réponse manque ou n’est pas valable."),
-    429: ("Trop de demandes", "Patientez un peu, puis réessayez."),
+    429: ("Trop de demandes", "Votre connexion en a envoyé beaucoup en peu de temps."),
     500: ("Une erreur est survenue", "La panne vient de nous. Réessayez dans quelques minutes."),
     503: (
         "Service momentanément indisponible",
@@ -57,6 +67,7 @@ def init_app(app: Flask) -> None:
     """Register one handler per family of errors."""
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(CSRFError, _expired_form)
+    app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(PoolTimeout, _database_error)
     # These two speak when nothing can be relied on: they are made now, and only read then.
@@ -79,6 +90,16 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 def _expired_form(error: CSRFError) -> ResponseReturnValue:
     return _page(error, *EXPIRED_FORM)
+
+
+def _too_many(error: TooManyRequests) -> ResponseReturnValue:
+    """Say when to come back: to the second for programs, in minutes for people."""
+    title, text = TEXTS[429]
+    seconds = seconds_to_wait()
+    if seconds is not None:
+        error.retry_after = seconds
+        text = f"{text} Réessayez dans {duration(60 * math.ceil(seconds / 60))}."
+    return _page(error, title, text)
 
 
 def _database_error(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:

@@ -72,6 +72,7 @@ def settings(tmp_path: Path, mailbox: Mailbox) -> dict[str, object]:
         "MAIL_USE_TLS": False,
         "MAIL_TIMEOUT": 2,
         "MAIL_DEFAULT_SENDER": "charte@example.org",
+        "RATELIMIT_ENABLED": False,  # everybody here is 127.0.0.1; tests/test_limits.py turns it on
     }
 
 
@@ -158,6 +159,7 @@ def running_site(folder: Path, workers: int = 2, **settings: str) -> Iterator[Si
         "FLASK_MAIL_PORT": str(box.port),
         "FLASK_MAIL_USE_TLS": "false",
         "FLASK_MAIL_DEFAULT_SENDER": "charte@example.org",
+        "FLASK_RATELIMIT_ENABLED": "false",
         **{f"FLASK_{name}": value for name, value in settings.items()},
     }
     python = [sys.executable, "-m"]

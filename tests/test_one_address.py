@@ -32,7 +32,7 @@ def press_sign(wire: Wire, number: int) -> None:
 
 
 def test_forty_press_at_once_on_four_processes(tmp_path):
-    with running_site(tmp_path, workers=4) as site:
+    with running_site(tmp_path, workers=4, RATELIMIT_ENABLED="true") as site:
         assert at_once(site.url, PRESSING, [open_charter, take_one, press_sign]) == []
         deadline = time.monotonic() + 60
         states = {"waiting": 1}

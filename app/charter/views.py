@@ -34,6 +34,7 @@ from app.clock import now
 from app.extensions import charter, communes, db
 from app.htmx import go_to, wants_fragment
 from app.issuing import NotCertifiable, issue
+from app.limits import limited
 from app.models import Certificate, ConsentPurpose, LetterKind, LetterState, Signature, Status
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, Link, Purpose, TokenInvalid
 
@@ -52,6 +53,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.post("/engagements/<int:number>")
+@limited("RATELIMIT_TICKS")
 def answer(number: int) -> ResponseReturnValue:
     """Record one answer: htmx gets the one line back, a plain browser the page."""
     signature = current_signature()
@@ -90,6 +92,7 @@ def blank() -> ResponseReturnValue:
 
 
 @bp.route("/signer", methods=["GET", "POST"])
+@limited("RATELIMIT_FORMS")
 def sign() -> ResponseReturnValue:
     """Ask who signs; keep it, and owe them a letter."""
     signature = current_signature()
@@ -128,6 +131,7 @@ def sign_another() -> ResponseReturnValue:
 
 
 @bp.route("/signer/envoye", methods=["GET", "POST"])
+@limited("RATELIMIT_FORMS")
 def sent() -> ResponseReturnValue:
     """Say where we wrote; write again, to a corrected address if there is one."""
     signature = current_pending()
@@ -146,6 +150,7 @@ def sent() -> ResponseReturnValue:
 
 
 @bp.route("/confirmer/<token>", methods=["GET", "POST"])
+@limited("RATELIMIT_FORMS")
 def confirm(token: str) -> ResponseReturnValue:
     """Show what will be signed; only a POST, with the box ticked, signs it."""
     link, signature = opened(CONFIRM_SIGNATURE, token)
@@ -192,6 +197,7 @@ def _confirm_page(form: ConfirmForm, signature: Signature, token: str, status: i
 
 
 @bp.post("/confirmer/<token>/renvoyer")
+@limited("RATELIMIT_FORMS")
 def resend(token: str) -> ResponseReturnValue:
     """Send a fresh confirmation letter to the holder of an expired one."""
     link, signature = opened(CONFIRM_SIGNATURE, token)
@@ -210,6 +216,7 @@ def resent() -> ResponseReturnValue:
 
 
 @bp.route("/confirmer/<token>/corriger", methods=["GET", "POST"])
+@limited("RATELIMIT_FORMS")
 def correct(token: str) -> ResponseReturnValue:
     """Correct what will be signed; a new address is confirmed by a new letter."""
     link, signature = opened(CONFIRM_SIGNATURE, token)
@@ -253,6 +260,7 @@ def _own_page(signature: Signature, *, delayed: bool = False) -> str:
 
 
 @bp.route("/ma-signature/certificat.pdf", methods=["GET", "POST"])
+@limited("RATELIMIT_CERTIFICATES")
 def certificate_file() -> ResponseReturnValue:
     """Serve my certificate as it was sealed; a POST has it made first, where none says what I signed."""
     if request.method == "POST":
@@ -263,6 +271,7 @@ def certificate_file() -> ResponseReturnValue:
 
 
 @bp.route("/ma-signature/certificat", methods=["GET", "POST"])
+@limited("RATELIMIT_CERTIFICATES")
 def certificate() -> ResponseReturnValue:
     """Show my certificate as a page: the same words as the PDF."""
     if request.method == "POST":
@@ -305,6 +314,7 @@ def leave() -> ResponseReturnValue:
 
 
 @bp.route("/retrouver", methods=["GET", "POST"])
+@limited("RATELIMIT_FORMS")
 def find() -> ResponseReturnValue:
     """Ask for a link to my signature; the answer is the same whether the address is known or not."""
     form = EmailForm()
@@ -323,6 +333,7 @@ def found() -> ResponseReturnValue:
 
 
 @bp.route("/acces/<token>", methods=["GET", "POST"])
+@limited("RATELIMIT_FORMS")
 def access(token: str) -> ResponseReturnValue:
     """Open my signature: GET only offers the button, so that a mail scanner does not use the link up."""
     link, signature = opened(ACCESS_SIGNATURE, token)

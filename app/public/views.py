@@ -14,6 +14,7 @@ from app.certificate.snapshot import changes
 from app.clock import now
 from app.data.communes import MOST_CHOICES, Commune
 from app.extensions import communes, csrf, seal_key
+from app.limits import limited, limited_when_unknown
 from app.models import Certificate
 from app.numbers import parse_number
 from app.register import Page
@@ -81,6 +82,7 @@ def verify() -> ResponseReturnValue:
 @bp.post("/verifier")
 # It changes nothing, so there is nothing to forge; and anybody's own tools may ask.
 @csrf.exempt  # type: ignore[untyped-decorator]  # Flask-WTF has no types
+@limited("RATELIMIT_FILES")
 def verify_file() -> ResponseReturnValue:
     """Say whether a file is a certificate of ours, byte for byte. It is read in memory and never kept."""
     request.max_content_length = FILE_MAX
@@ -106,6 +108,7 @@ def verify_file() -> ResponseReturnValue:
 
 
 @bp.get("/verifier/<number>")
+@limited_when_unknown("RATELIMIT_UNKNOWN_NUMBERS")
 def certificate(number: str) -> ResponseReturnValue:
     """Say whether a certificate is genuine, and still says what its signature says."""
     parsed = parse_number(number)
