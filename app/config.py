@@ -39,6 +39,7 @@ DEFAULTS: dict[str, Any] = {
     "MAIL_DEFAULT_SENDER": "",
     "MAIL_TIMEOUT": 15,  # seconds
     "LETTERS_PER_DAY": 3,  # unanswered, to one address
+    "FORM_MIN_SECONDS": 2,  # a form that is back sooner must be sent twice
     # What one client may do; each process counts by itself, unless they share a store
     "RATELIMIT_ENABLED": True,
     "RATELIMIT_STORAGE_URI": "memory://",

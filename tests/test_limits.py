@@ -25,12 +25,16 @@ LIMITED = {
     f"/confirmer/{TOKEN}/corriger": "RATELIMIT_FORMS",
     f"/acces/{TOKEN}": "RATELIMIT_FORMS",
     "/retrouver": "RATELIMIT_FORMS",
+    "/ma-signature/corriger": "RATELIMIT_FORMS",
     "/ma-signature/certificat": "RATELIMIT_CERTIFICATES",
     "/ma-signature/certificat.pdf": "RATELIMIT_CERTIFICATES",
     "/verifier": "RATELIMIT_FILES",
 }
-#: They only forget something of the session, which the client holds itself.
-FREE = {"/signer/autre", "/ma-signature/fermer"}
+#: They change what the session or a letter has opened already; nobody is to wait for leaving.
+FREE = {
+    "/signer/autre", "/ma-signature/fermer", "/ma-signature/contact", "/ma-signature/retirer",
+    f"/demenager/{TOKEN}", f"/refuser/{TOKEN}",
+}  # fmt: skip
 
 
 @pytest.fixture

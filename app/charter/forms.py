@@ -72,6 +72,17 @@ class AnswerForm(FrenchForm):
         return bool(self.taken.data == "yes")
 
 
+class OpenForm(FrenchForm):
+    """A form that anybody may send, with a field that no person sees: programs fill it in."""
+
+    remarque = StringField()
+
+    @property
+    def is_trapped(self) -> bool:
+        """Whether a program filled it in."""
+        return bool(self.remarque.data)
+
+
 def _email_field() -> StringField:
     return StringField(
         "Adresse électronique",
@@ -213,7 +224,11 @@ def wording(purpose: ConsentPurpose) -> str:
     }[purpose]
 
 
-class SignForm(IdentityForm):
+class FindForm(EmailForm, OpenForm):
+    """Whose way back is asked for."""
+
+
+class SignForm(IdentityForm, OpenForm):
     """Who signs, and what they agree to. The two boxes are never ticked for anybody."""
 
     publication = BooleanField(

@@ -9,11 +9,13 @@ from app.charter.views import bp, is_good, may_write, opened, status_of
 from app.charter.visitor import close_signature, current_signatory, open_signature
 from app.clock import now
 from app.extensions import communes, db
+from app.limits import limited
 from app.models import ConsentPurpose, Event, LetterKind, Signature, Status
 from app.tokens import DENY_SIGNATURE, MOVE_SIGNATURE
 
 
 @bp.route("/ma-signature/corriger", methods=["GET", "POST"])
+@limited("RATELIMIT_FORMS")
 def amend() -> ResponseReturnValue:
     """Correct who I am; a new address is asked first whether it agrees."""
     signature = _own()

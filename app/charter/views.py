@@ -21,14 +21,24 @@ from flask_wtf import FlaskForm
 from app import loading, signatures, signing
 from app.certificate import draw_charter
 from app.certificate.outcomes import CertificateError
-from app.charter.forms import AnswerForm, ConfirmForm, CorrectForm, EmailForm, SignForm, wording
+from app.charter.forms import (
+    AnswerForm,
+    ConfirmForm,
+    CorrectForm,
+    EmailForm,
+    FindForm,
+    SignForm,
+    wording,
+)
 from app.charter.visitor import (
     close_signature,
     current_pending,
     current_signatory,
     current_signature,
     forget_draft,
+    is_hurried,
     open_signature,
+    pretend,
 )
 from app.clock import now
 from app.extensions import charter, communes, db
@@ -98,9 +108,14 @@ def sign() -> ResponseReturnValue:
     signature = current_signature()
     if signature.is_confirmed:
         return redirect(url_for(".own"), code=303)
-    form = SignForm(signature)
+    form, hurried = SignForm(signature), is_hurried()
     if not form.validate_on_submit():
         return _sign_page(form, signature, status=status_of(form))
+    if hurried:
+        return _sign_page(form, signature, status=422, hurried=True)
+    if form.is_trapped:
+        pretend(form.address)
+        return redirect(url_for(".sent"), code=303)
     signatory = form.signatory()
     allowed = may_write(LetterKind.CONFIRM, signatory.email)
     try:
@@ -111,14 +126,21 @@ def sign() -> ResponseReturnValue:
     return redirect(url_for(".sent"), code=303)
 
 
-def _sign_page(form: SignForm, signature: Signature, status: int) -> ResponseReturnValue:
+def _sign_page(
+    form: SignForm, signature: Signature, status: int, *, hurried: bool = False
+) -> ResponseReturnValue:
     problems = (
         []
         if signature.pledges or status == 200
         else [(url_for(".index", _anchor="engagements"), NOTHING_TAKEN)]
     )
     page = render_template(
-        "charter/sign.html", form=form, signature=signature, problems=problems, communes=communes
+        "charter/sign.html",
+        form=form,
+        signature=signature,
+        problems=problems,
+        hurried=hurried,
+        communes=communes,
     )
     return page, status
 
@@ -317,9 +339,13 @@ def leave() -> ResponseReturnValue:
 @limited("RATELIMIT_FORMS")
 def find() -> ResponseReturnValue:
     """Ask for a link to my signature; the answer is the same whether the address is known or not."""
-    form = EmailForm()
+    form, hurried = FindForm(), is_hurried()
     if not form.validate_on_submit():
-        return render_template("charter/find.html", form=form), status_of(form)
+        return render_template("charter/find.html", form=form, hurried=False), status_of(form)
+    if hurried:
+        return render_template("charter/find.html", form=form, hurried=True), 422
+    if form.is_trapped:
+        return redirect(url_for(".found"), code=303)
     allowed = may_write(LetterKind.ACCESS, form.address)
     db.session.add(signing.ask_access(form.address, now(), may_write=allowed))
     db.session.commit()

@@ -49,9 +49,26 @@ def current_signature() -> Signature:
 
 
 def current_pending() -> Signature | None:
-    """Return this browser's draft, where it waits for its letter to be answered."""
+    """Return this browser's draft, where it waits for its letter to be answered, or what passes for one."""
     draft = loading.by_code(session.get("draft", ""))
-    return draft if draft and draft.status is Status.PENDING else None
+    if draft and draft.status is Status.PENDING:
+        return draft
+    return Signature(email=session["pretended"]) if "pretended" in session else None
+
+
+def pretend(address: str) -> None:
+    """Let a program believe that it has signed: nothing is stored but in its own cookie."""
+    session["pretended"] = address
+
+
+def is_hurried() -> bool:
+    """Whether a form comes back sooner than a person can fill it in.
+
+    Asked when it is shown too: the time of a session's first form counts, so that whoever corrects an error
+    or goes back is not asked twice.
+    """
+    shown_at = session.setdefault("shown_at", now().timestamp())
+    return bool(now().timestamp() - shown_at < current_app.config["FORM_MIN_SECONDS"])
 
 
 def forget_draft() -> None:
