@@ -5,7 +5,7 @@ from email.charset import QP, Charset
 from flask import current_app, render_template, url_for
 from flask_mail import Message
 
-from app import loading, signatures
+from app import addresses, loading, signatures
 from app.clock import now
 from app.extensions import charter, seal_key
 from app.french import duration
@@ -144,7 +144,7 @@ def _message(folder: str, address: str, **values: object) -> Message:
     subject = render_template(f"mail/{folder}/subject.txt", **values).strip()
     return Message(
         subject=subject,
-        recipients=[address],
+        recipients=[addresses.wire(address)],
         body=render_template(f"mail/{folder}/body.txt", **values),
         html=render_template(f"mail/{folder}/body.html", subject=subject, **values),
         sender=(f"{charter.short_title} {charter.territory.name}", current_app.config["MAIL_DEFAULT_SENDER"]),

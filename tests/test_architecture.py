@@ -8,7 +8,7 @@ import pytest
 APP = Path(__file__).parents[1] / "app"
 #: From the ground up. A module may import those before it.
 LAYERS = [
-    "text", "clock", "files", "ledger", "french", "numbers", "config", "data", "sealkey",
+    "text", "addresses", "clock", "files", "ledger", "french", "numbers", "config", "data", "sealkey",
     "certificate", "models", "signing", "extensions", "retention", "loading", "signatures", "issuing",
     "tokens", "register", "letters", "courier", "checks", "htmx", "headers", "limits", "errors", "filters",
     "cli", "charter", "public", "dev", "__init__",
@@ -16,7 +16,7 @@ LAYERS = [
 RANK = {name: rank for rank, name in enumerate(LAYERS)}
 MODULES = sorted(path for path in APP.rglob("*.py") if "migrations" not in path.parts)
 #: The verbs work on plain objects: they never see the web or the session of the database.
-DOMAIN = ["signing", "text", "numbers", "french", "data", "models"]
+DOMAIN = ["signing", "addresses", "text", "numbers", "french", "data", "models"]
 #: Cost a second and 80 MB each: imported where a PDF is made, sealed or examined.
 HEAVY = ("app.certificate.fast", "app.certificate.pdf", "app.certificate.seal")
 

@@ -4,12 +4,12 @@ import re
 from typing import Any
 from unicodedata import combining
 
-from email_validator import EmailNotValidError, validate_email
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, HiddenField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import AnyOf, InputRequired, ValidationError
 
+from app import addresses
 from app.certificate.coverage import missing_characters
 from app.data.communes import MOST_CHOICES, Commune
 from app.extensions import charter, communes
@@ -96,16 +96,32 @@ class EmailForm(FrenchForm):
     """One address, exactly."""
 
     email = _email_field()
+    email_choice = HiddenField()  # one of the radio buttons offered for a doubtful address
+    email_asked = HiddenField()  # the address that the page was in doubt about
+
+    #: What the typed address may mean, when the person should choose.
+    email_choices: tuple[str, ...] = ()
 
     def validate_email(self, field: Field) -> None:
-        """Keep the address in the one form under which it is stored: lower case, domain in Unicode."""
+        """Keep the address in the one form under which it is stored; ask once where it looks like a slip."""
         try:
-            valid = validate_email(field.data, allow_smtputf8=False, check_deliverability=False)
-        except EmailNotValidError as error:
+            field.data = addresses.parse(field.data)
+        except addresses.AddressError as error:
             raise ValidationError(
                 "Cette adresse n’est pas complète ou contient une faute. Exemple : prenom.nom@exemple.fr"
             ) from error
-        field.data = valid.normalized.lower()
+        meant = addresses.suggest(field.data)
+        if meant is None or field.data == field.object_data:  # which was kept before
+            return
+        if self.email_choice.data == meant:
+            field.data = meant
+        elif self.email_asked.data != field.data:
+            self.email_choices = (meant, field.data)
+            domain, other = (address.rpartition("@")[2] for address in (field.data, meant))
+            raise ValidationError(
+                f"Est-ce bien « {domain} », et non « {other} » ? Choisissez, ou envoyez de nouveau pour "
+                "garder votre adresse."
+            )
 
     @property
     def address(self) -> str:
