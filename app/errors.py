@@ -41,7 +41,7 @@ TEXTS = {
     410: ("Lien périmé", "Ce lien a déjà servi ou n’est plus valable."),
     413: ("Envoi trop volumineux", "Ce que vous avez envoyé dépasse la taille acceptée."),
     422: ("Formulaire à corriger", "Une réponse manque ou n’est pas valable."),
-    429: ("Trop de demandes", "Votre connexion en a envoyé beaucoup en peu de temps."),
+    429: ("Trop de demandes", "Beaucoup de demandes sont arrivées de votre connexion en peu de temps."),
     500: ("Une erreur est survenue", "La panne vient de nous. Réessayez dans quelques minutes."),
     503: (
         "Service momentanément indisponible",
@@ -98,7 +98,8 @@ def _too_many(error: TooManyRequests) -> ResponseReturnValue:
     seconds = seconds_to_wait()
     if seconds is not None:
         error.retry_after = seconds
-        text = f"{text} Réessayez dans {duration(60 * math.ceil(seconds / 60))}."
+        wait = duration(60 * math.ceil(seconds / 60)).replace(" ", "\N{NO-BREAK SPACE}")
+        text = f"{text} Réessayez dans {wait}."
     return _page(error, title, text)
 
 

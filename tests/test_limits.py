@@ -104,7 +104,7 @@ def test_the_page_says_when_and_keeps_what_was_typed(app, candidate):
     page = page.submit(".formulaire", **ELODIE)
     assert page.status == 429
     assert page.text("h1") == "Trop de demandes"
-    assert "Réessayez dans 1 minute." in page.text()
+    assert "Réessayez dans 1\u00a0minute." in page.text()
     assert ELODIE["list_name"] in page.text(".saisie")
     wait = int(page.response.headers["Retry-After"])
     assert 1 <= wait <= 3
@@ -119,7 +119,7 @@ def test_an_hour_is_told_in_minutes(candidate):
     assert 0 < int(seconds[2]) <= 3600
     page = candidate.open("/retrouver").submit(".formulaire", email="elodie@example.org")
     assert page.status == 429
-    assert "minutes." in page.text() or "1 heure." in page.text()
+    assert "minutes." in page.text() or "1\u00a0heure." in page.text()
 
 
 @twice("RATELIMIT_TICKS")

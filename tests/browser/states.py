@@ -132,6 +132,14 @@ def ambiguous_commune(page: Page, cast: Cast) -> None:
     expect(page.get_by_role("group", name="Votre commune est")).to_be_visible()
 
 
+def doubtful_address(page: Page, cast: Cast) -> None:
+    tick(page, 1)
+    page.goto("/signer")
+    fill(page, Person("Marie-Christine", "Roche", "marie-christine.roche-de-la-tour@gmial.com"))
+    submit(page)
+    expect(page.get_by_role("group", name="Votre adresse est")).to_be_visible()
+
+
 def expired_form(page: Page, cast: Cast) -> None:
     tick(page, 1)
     page.goto("/signer")
@@ -325,6 +333,7 @@ THEN: dict[str, Callable[[Page, Cast], Any]] = {
     "charter, not saved": not_saved,
     "sign, errors": unsigned,
     "sign, ambiguous commune": ambiguous_commune,
+    "sign, doubtful address": doubtful_address,
     "sign, expired form": expired_form,
     "sign, again": signed_but_unconfirmed,
     "sent": sent,

@@ -47,6 +47,11 @@ def state(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Itera
 
 
 def test_axe_finds_nothing(state: Page) -> None:
+    violations = found_by_axe(state)
+    assert not violations, "\n\n".join(violations)
+
+
+def found_by_axe(state: Page) -> list[str]:
     state.evaluate(AXE)
     found = []
     for width in (1280, 360):
@@ -59,7 +64,7 @@ def test_axe_finds_nothing(state: Page) -> None:
                 for violation in results["violations"]
                 for node in violation["nodes"]
             ]
-    assert not found, "\n\n".join(found)
+    return found
 
 
 def test_nothing_sticks_out_of_a_narrow_screen(state: Page) -> None:
