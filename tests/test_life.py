@@ -178,8 +178,9 @@ class Life(RuleBasedStateMachine):
     @rule(choice=which)
     def come_back(self, choice):
         signature = self.one(choice, Status.CONFIRMED)
-        if signature and self.may_write(LetterKind.ACCESS, signature.email):
-            signing.ask_access([signature], self.now())
+        if signature:
+            allowed = self.may_write(LetterKind.ACCESS, signature.email)
+            db.session.add(signing.ask_access(signature.email, self.now(), may_write=allowed))
             db.session.commit()
 
     @rule(choice=which)
@@ -282,7 +283,9 @@ class Life(RuleBasedStateMachine):
             key = (answers[event.what], email)
             answered[key] = max(event.at, answered.get(key, event.at))
         since = self.now() - timedelta(days=1)
-        letters = db.session.scalars(select(Letter).where(Letter.created_at > since))
+        letters = db.session.scalars(
+            select(Letter).where(Letter.created_at > since, Letter.state != LetterState.VOID)
+        )
         kinds = (LetterKind.CONFIRM, LetterKind.ACCESS, LetterKind.MOVE, LetterKind.MOVING)
         counts = Counter(
             (letter.kind, letter.address)
