@@ -180,7 +180,10 @@ def test_what_was_merged_goes_when_its_link_is_dead(app, candidate, deliver, mai
     assert len(codes(app, Status.CONFIRMED)) == 1
 
 
-def test_the_whole_register_goes_at_the_end_of_the_mandate(app, candidate, deliver, mailbox, purge, later):
+def test_the_whole_register_goes_at_the_end_of_the_mandate(
+    app, candidate, deliver, mailbox, purge, later, monkeypatch
+):
+    monkeypatch.setattr(retention, "BATCH", 1)  # what was merged goes before what it joined
     signed_and_confirmed(candidate, deliver, mailbox, 1)
     signed_and_confirmed(Visitor(app), deliver, mailbox, 2)
     sign(Visitor(app), email="luc@example.org")
