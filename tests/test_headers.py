@@ -71,7 +71,7 @@ def test_every_route_is_in_a_table(app):
         "charter.answer", "charter.sent", "charter.confirm", "charter.resend", "charter.correct",
         "charter.own", "charter.certificate", "charter.certificate_file", "charter.leave", "charter.access",
         "charter.sign_another", "charter.amend", "charter.contact", "charter.withdraw",
-        "charter.move", "charter.deny",
+        "charter.move", "charter.deny", "charter.data",
         "public.signatory", "public.certificate", "charter.blank",  # test_the_journey
         "public.verify_file",  # the same address as "public.verify"
     }  # fmt: skip
@@ -88,6 +88,7 @@ def test_the_journey(app, deliver, mailbox):
     own = signed_and_confirmed(visitor, deliver, mailbox)
     visitor.open("/ma-signature/certificat")
     visitor.open("/ma-signature/certificat.pdf")
+    visitor.open("/ma-signature/donnees.json")
     visitor.open("/charte.pdf")
     visitor.open(visitor.open("/signataires")[".entree .nom a"]["href"])
     own.submit("form[action='/ma-signature/fermer']")
