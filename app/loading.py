@@ -36,12 +36,6 @@ def standing(person: Signature | Signatory, email: str | None = None) -> Signatu
     )
 
 
-def merged_into(signature: Signature) -> list[Signature]:
-    """Return what the same person signed again, and which joined that signature."""
-    found = select(Signature).where(Signature.merged_into_id == signature.id).order_by(Signature.id)
-    return list(db.session.scalars(found))
-
-
 def at_address(email: str) -> list[Signature]:
     """Return what an address has signed: first what is confirmed, then what still waits."""
     found = db.session.scalars(

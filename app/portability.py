@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from app import loading, signatures
+from app import signatures
 from app.extensions import charter
 from app.models import Certificate, Consent, Event, Letter, Signature
 
@@ -24,6 +24,8 @@ FRENCH = {
     # letters: kind, then state
     "confirm": "demande de confirmation",
     "access": "lien d’accès",
+    "move": "demande de changement d’adresse",
+    "moving": "annonce de changement d’adresse",
     "seal": "échéance du sceau",
     "waiting": "en attente",
     "sent": "envoyé",
@@ -37,6 +39,10 @@ FRENCH = {
     "corrected": "signature corrigée",
     "taken": "engagement pris",
     "released": "engagement rendu",
+    "move-asked": "changement d’adresse demandé",
+    "moved": "adresse changée",
+    "contact-agreed": "contact accepté",
+    "contact-refused": "contact refusé",
     "opened": "lien d’accès utilisé",
     "certified": "certificat établi",
 }
@@ -71,7 +77,7 @@ def all_held(signature: Signature) -> dict[str, Any]:
         "courriels": [_letter(letter) for letter in signature.letters],
         "certificats": [_certificate(certificate) for certificate in signature.certificates],
         "journal": [_event(event) for event in signature.events],
-        "signatures_jointes": [all_held(merged) for merged in loading.merged_into(signature)],
+        "signatures_jointes": [all_held(merged) for merged in signature.merged],
     }
 
 
@@ -79,7 +85,9 @@ def _texts(signature: Signature) -> Mapping[int, str]:
     """Return the words that were signed: the charter's, or those of a certificate of a former edition."""
     if signature.edition in (None, charter.edition):
         return {c.number: c.text for c in charter.commitments}
-    former = (signatures.snapshot_of(certificate) for certificate in signature.certificates)
+    former = (
+        signatures.snapshot_of(certificate) for certificate in signature.certificates if certificate.content
+    )
     said = next((snapshot for snapshot in former if snapshot.edition == signature.edition), None)
     return {c.number: c.text for c in said.commitments} if said else {}
 

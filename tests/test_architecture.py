@@ -9,16 +9,19 @@ APP = Path(__file__).parents[1] / "app"
 #: From the ground up. A module may import those before it.
 LAYERS = [
     "text", "addresses", "clock", "files", "ledger", "french", "numbers", "config", "data", "sealkey",
-    "certificate", "models", "signing", "extensions", "retention", "loading", "signatures", "portability",
-    "issuing", "tokens", "register", "letters", "courier", "checks", "htmx", "headers", "limits", "errors",
-    "filters", "cli", "charter", "public", "dev", "__init__",
+    "certificate", "models", "signing", "extensions", "retention", "loading", "signatures", "sharing",
+    "portability", "issuing", "tokens", "register", "letters", "courier", "checks", "htmx", "headers",
+    "limits", "errors", "filters", "cli", "charter", "public", "dev", "__init__",
 ]  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(LAYERS)}
 MODULES = sorted(path for path in APP.rglob("*.py") if "migrations" not in path.parts)
 #: The verbs work on plain objects: they never see the web or the session of the database.
 DOMAIN = ["signing", "addresses", "text", "numbers", "french", "data", "models"]
-#: Cost a second and 80 MB each: imported where a PDF is made, sealed or examined.
-HEAVY = ("app.certificate.fast", "app.certificate.pdf", "app.certificate.seal")
+#: Cost up to a second and 80 MB each: imported where something is drawn, sealed or examined.
+HEAVY = (
+    "app.certificate.fast", "app.certificate.pdf", "app.certificate.seal",
+    "app.sharing.badge", "app.sharing.picture", "app.sharing.poster",
+)  # fmt: skip
 
 
 def layer_of(path: Path) -> str:

@@ -25,6 +25,7 @@ PRIVATE = [
     "/refuser/fait",
 ]
 WRONG = {
+    "/signataires/x/image.png": 404,
     "/nulle-part": 404,
     "/engagements/1": 405,
     "/confirmer/x": 404,
@@ -35,8 +36,8 @@ WRONG = {
 }
 
 
-def check(response):
-    for name, value in HEADERS.items():
+def check(response, **others):
+    for name, value in (HEADERS | others).items():
         assert response.headers.getlist(name) == [value], name
     assert "unsafe" not in response.headers["Content-Security-Policy"]
     assert "Strict-Transport-Security" not in response.headers
@@ -72,7 +73,9 @@ def test_every_route_is_in_a_table(app):
         "charter.own", "charter.certificate", "charter.certificate_file", "charter.leave", "charter.access",
         "charter.sign_another", "charter.amend", "charter.contact", "charter.withdraw",
         "charter.move", "charter.deny", "charter.data",
+        "charter.share", "charter.poster", "public.picture",
         "public.signatory", "public.certificate", "charter.blank",  # test_the_journey
+        "public.badge",  # test_a_badge_is_for_other_sites_too
         "public.verify_file",  # the same address as "public.verify"
     }  # fmt: skip
     adapter = app.url_map.bind("localhost")
@@ -89,12 +92,24 @@ def test_the_journey(app, deliver, mailbox):
     visitor.open("/ma-signature/certificat")
     visitor.open("/ma-signature/certificat.pdf")
     visitor.open("/ma-signature/donnees.json")
+    visitor.open("/ma-signature/affiche.pdf")
+    visitor.open(visitor.open("/ma-signature/partager")[".apercu"]["src"])
     visitor.open("/charte.pdf")
     visitor.open(visitor.open("/signataires")[".entree .nom a"]["href"])
     own.submit("form[action='/ma-signature/fermer']")
     for response in seen:
         for step in (*response.history, response):
             check(step)
+
+
+def test_a_badge_is_for_other_sites_too(candidate, citizen, deliver, mailbox):
+    signed_and_confirmed(candidate, deliver, mailbox)
+    path = candidate.open("/ma-signature/partager")[".badge"]["src"]
+    shown, nobody = citizen.client.get(path), citizen.client.get("/signataires/x/badge.svg")
+    for response in (shown, nobody):
+        check(response, **{"Cross-Origin-Resource-Policy": "cross-origin"})
+    assert shown.headers["Cache-Control"] == "public, max-age=300"
+    assert nobody.headers["Cache-Control"] == "private, no-store"
 
 
 def test_refused_hosts_and_panics(app, citizen, monkeypatch):

@@ -2,13 +2,15 @@
 
 import json
 
-from flask import Response, abort, redirect, url_for
+from flask import Response, abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
+from app import register
 from app.charter.views import bp
 from app.charter.visitor import current_signatory
 from app.models import Signature
 from app.portability import all_held
+from app.sharing import Card, card, draw_poster
 
 
 @bp.get("/ma-signature/donnees.json")
@@ -17,6 +19,24 @@ def data() -> ResponseReturnValue:
     written = json.dumps(all_held(_signatory()), ensure_ascii=False, indent=2)
     attached = {"Content-Disposition": "attachment; filename=ma-signature.json"}
     return Response(written, mimetype="application/json", headers=attached)
+
+
+@bp.get("/ma-signature/partager")
+def share() -> ResponseReturnValue:
+    """Show what there is to share: a picture, a badge, words and a poster."""
+    return render_template("charter/share.html", card=(public := _card()), code=public.url.rpartition("/")[2])
+
+
+@bp.get("/ma-signature/affiche.pdf")
+def poster() -> ResponseReturnValue:
+    """Draw my poster. For its owner alone, who may pass it on: no stranger makes us draw."""
+    attached = {"Content-Disposition": "attachment; filename=affiche.pdf"}
+    return Response(draw_poster(_card()), mimetype="application/pdf", headers=attached)
+
+
+def _card() -> Card:
+    """Return what my signature shows, or abort: what is not public is not there to be shared."""
+    return card(register.find(_signatory().code) or abort(404))
 
 
 def _signatory() -> Signature:

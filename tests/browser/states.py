@@ -360,6 +360,7 @@ THEN: dict[str, Callable[[Page, Cast], Any]] = {
     "confirm, joining": joining,
     "withdraw": at("/ma-signature/retirer"),
     "deny": refusing,
+    "share": at("/ma-signature/partager"),
     "register": at("/signataires"),
     "register, one commune": at("/signataires?commune=sarlat"),
     "register, nobody there": at("/signataires?commune=ribérac"),
@@ -384,6 +385,7 @@ HOLDERS = {
     "amend": "signatory",
     "amend, errors": "signatory",
     "withdraw": "signatory",
+    "share": "signatory",
     "own, nothing left": "withdrawn",
 }
 STATES = [*FIRST, *THEN]
