@@ -156,6 +156,16 @@ def test_what_is_given_back_is_gone_at_once(kit, candidate, citizen):
         assert "Martin" not in answer.response.data.decode(errors="replace")
 
 
+def test_what_is_withdrawn_is_gone_at_once(kit, candidate, citizen):
+    candidate.open("/ma-signature/retirer").submit("main form")
+    for name in ("badge.svg", "image.png"):
+        answer = citizen.open(f"/signataires/{code_of(kit)}/{name}")
+        assert answer.status == 404
+        assert "Martin" not in answer.response.data.decode(errors="replace")
+    for path in ("partager", "affiche.pdf", "donnees.json"):
+        assert candidate.open(f"/ma-signature/{path}").url == "/retrouver"
+
+
 def test_the_badge_of_nobody_tells_nothing(kit, candidate, citizen):
     page = candidate.open("/ma-signature")
     for number in (1, 3, 4):
