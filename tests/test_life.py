@@ -8,10 +8,17 @@ from datetime import UTC, datetime, timedelta
 from flask import Flask
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import delete, select
 
-from app import clock, create_app, issuing, loading, register, signatures, signing
+from app import clock, create_app, issuing, loading, register, retention, signatures, signing
 from app.extensions import charter, db
 from app.models import (
     Base,
@@ -35,11 +42,16 @@ people = st.builds(
     lambda name, email, commune, role: Signatory(*name, role, commune, "Ensemble", email),
     names,
     st.sampled_from(["a@example.org", "b@example.org"]),
-    st.sampled_from(["24067", "24520"]),
+    st.sampled_from(["24067", "24067", "24520"]),
     st.sampled_from([Role.HEAD_OF_LIST, Role.ELECTED]),
 )
 which = st.integers(0, 9)
 numbers = st.integers(1, 10)
+
+
+def having(*statuses):
+    """Let a rule run only where some signature has one of these statuses."""
+    return precondition(lambda life: any(life.statuses[status] for status in statuses))
 
 
 class Life(RuleBasedStateMachine):
@@ -47,6 +59,7 @@ class Life(RuleBasedStateMachine):
 
     app: Flask  # one for all examples; its database is emptied before each
     time: datetime
+    seen: Counter[str] = Counter()  # how often the rarer things came about, over all walks
 
     @initialize()
     def begin(self):
@@ -55,8 +68,10 @@ class Life(RuleBasedStateMachine):
         for table in reversed(Base.metadata.sorted_tables):
             db.session.execute(delete(table))
         db.session.commit()
+        retention.ledger_file().unlink(missing_ok=True)
         Life.time = datetime(2026, 1, 10, tzinfo=UTC)
         self.issued = {}
+        self.statuses = Counter()
 
     def teardown(self):
         self.context.pop()
@@ -84,6 +99,7 @@ class Life(RuleBasedStateMachine):
         signing.answer(signature, charter.commitment(number), taken=taken, now=self.now())
         db.session.commit()
 
+    @having(Status.DRAFT, Status.PENDING)
     @rule(choice=which, person=people, contact=st.booleans())
     def sign(self, choice, person, contact):
         signature = self.one(choice, Status.DRAFT, Status.PENDING)
@@ -99,6 +115,7 @@ class Life(RuleBasedStateMachine):
             assert not signature.pledges
         db.session.commit()
 
+    @having(Status.PENDING)
     @rule(choice=which, email=st.sampled_from(["a@example.org", "b@example.org"]))
     def write_again(self, choice, email):
         signature = self.one(choice, Status.PENDING)
@@ -107,8 +124,26 @@ class Life(RuleBasedStateMachine):
             signing.write_again(signature, email, may_write=allowed, now=self.now())
             db.session.commit()
 
+    @rule(person=people, number=numbers, answers=st.booleans())
+    def arrive(self, person, number, answers):
+        """Go the whole way at once, or up to the letter, so that most walks have somebody to go on with."""
+        draft = signing.new_draft(self.now())
+        db.session.add(draft)
+        signing.answer(draft, charter.commitment(number), taken=True, now=self.now())
+        allowed = self.may_write(LetterKind.CONFIRM, person.email)
+        consents = {ConsentPurpose.PUBLICATION: "J’accepte."}
+        signing.sign(draft, person, consents, charter=charter, may_write=allowed, now=self.now())
+        db.session.commit()
+        if not answers:
+            return
+        shown, standing = signing.fingerprint(draft, charter), loading.standing(draft)
+        signing.confirm(draft, standing, shown=shown, charter=charter, now=self.now())
+        db.session.commit()
+        self.seen["joined" if standing else "arrived"] += 1
+
     # What the holder of a link does
 
+    @having(Status.PENDING)
     @rule(choice=which, person=people)
     def correct(self, choice, person):
         signature = self.one(choice, Status.PENDING)
@@ -123,6 +158,7 @@ class Life(RuleBasedStateMachine):
             )
             db.session.commit()
 
+    @having(Status.PENDING)
     @rule(choice=which, other=numbers, hesitates=st.booleans())
     def confirm(self, choice, other, hesitates):
         signature = self.one(choice, Status.PENDING)
@@ -140,20 +176,24 @@ class Life(RuleBasedStateMachine):
         except signing.SigningError:
             assert hesitates or not before
         else:
+            self.seen["joined" if standing else "confirmed"] += 1
             assert not hesitates
             assert before <= set(stands.pledges)
             assert all(stands.pledges[n].taken_at == day for n, day in dates.items()), "dates are kept"
         db.session.commit()
 
+    @having(Status.PENDING)
     @rule(choice=which)
     def deny(self, choice):
         signature = self.one(choice, Status.PENDING)
         if signature:
             db.session.delete(signature)
             db.session.commit()
+            retention.remember([signature.code], self.now())
 
     # What an owner does
 
+    @having(Status.CONFIRMED)
     @rule(choice=which, person=people)
     def amend(self, choice, person):
         signature = self.one(choice, Status.CONFIRMED)
@@ -168,13 +208,33 @@ class Life(RuleBasedStateMachine):
         )
         db.session.commit()
 
-    @rule(choice=which)
-    def move(self, choice):
+    @having(Status.CONFIRMED)
+    @rule(choice=which, answers=st.booleans())
+    def move(self, choice, answers):
         signature = self.one(choice, Status.CONFIRMED)
-        if signature and signature.new_email and not loading.standing(signature, signature.new_email):
+        other = {"a@example.org": "b@example.org", "b@example.org": "a@example.org"}[signature.email]
+        if loading.standing(signature, other):
+            return
+        signing.amend(
+            signature,
+            Signatory(
+                signature.given_name,
+                signature.family_name,
+                signature.role,
+                signature.commune,
+                signature.list_name,
+                other,
+            ),
+            may_write=self.may_write(LetterKind.MOVE, other),
+            may_warn=self.may_write(LetterKind.MOVING, signature.email),
+            now=self.now(),
+        )
+        if answers:
             signing.move(signature, self.now())
-            db.session.commit()
+            self.seen["moved"] += 1
+        db.session.commit()
 
+    @having(Status.CONFIRMED)
     @rule(choice=which)
     def come_back(self, choice):
         signature = self.one(choice, Status.CONFIRMED)
@@ -183,6 +243,7 @@ class Life(RuleBasedStateMachine):
             db.session.add(signing.ask_access(signature.email, self.now(), may_write=allowed))
             db.session.commit()
 
+    @having(Status.CONFIRMED)
     @rule(choice=which)
     def open_again(self, choice):
         signature = self.one(choice, Status.CONFIRMED)
@@ -190,6 +251,7 @@ class Life(RuleBasedStateMachine):
             signing.use_access(signature, self.now())
             db.session.commit()
 
+    @having(Status.CONFIRMED)
     @rule(choice=which, agreed=st.booleans())
     def switch(self, choice, agreed):
         signature = self.one(choice, Status.CONFIRMED)
@@ -197,15 +259,19 @@ class Life(RuleBasedStateMachine):
             signing.agree_to_contact(signature, "Écrivez-moi." if agreed else None, self.now())
             db.session.commit()
 
+    @having(Status.CONFIRMED)
     @rule(choice=which)
     def withdraw(self, choice):
         signature = self.one(choice, Status.CONFIRMED)
         if signature:
             for certificate in signature.certificates:
                 self.issued[certificate.number] = None
-            signing.withdraw(signature, self.now())
+            erased = signing.withdraw(signature, self.now())
             db.session.commit()
+            retention.remember(erased, self.now())
+            self.seen["withdrawn"] += 1
 
+    @having(Status.CONFIRMED)
     @rule(choice=which)
     def issue(self, choice):
         signature = self.one(choice, Status.CONFIRMED)
@@ -219,6 +285,7 @@ class Life(RuleBasedStateMachine):
         assert certificate.content["full_name"] == signature.full_name
         assert {int(n) for n in certificate.content["taken"]} == set(signature.pledges)
         said = json.dumps(certificate.content, sort_keys=True)
+        self.seen["issued again" if certificate.number in self.issued else "issued"] += 1
         assert self.issued.setdefault(certificate.number, said) == said
 
     # What happens by itself
@@ -229,11 +296,23 @@ class Life(RuleBasedStateMachine):
             letter.state, letter.sent_at = LetterState.SENT, self.now()
         db.session.commit()
 
+    @rule(days=st.sampled_from([0, 9, 31]))
+    def purge(self, days):
+        Life.time += timedelta(days=days)
+        told = retention.purge(self.now(), dry_run=True)
+        assert retention.purge(self.now()) == told
+        self.seen["purged"] += bool(told)
+        assert retention.purge(self.now()) == [], "twice is once"
+
     @rule(minutes=st.sampled_from([0, 1, 30, 60 * 23, 60 * 24 * 3, 60 * 24 * 9]))
     def wait(self, minutes):
         Life.time += timedelta(minutes=minutes, seconds=11)
 
     # What holds, always
+
+    @invariant()
+    def look_around(self):
+        self.statuses = Counter(db.session.scalars(select(Signature.status)).all())
 
     @invariant()
     def one_signature_for_one_person(self):
@@ -295,7 +374,7 @@ class Life(RuleBasedStateMachine):
         assert all(count <= PER_DAY for count in counts.values()), counts
 
 
-def test_the_whole_life(monkeypatch):
+def test_the_whole_life(monkeypatch, tmp_path):
     # Drawing is left out: it takes a hundred times as long as all the rest. The rows are real.
     app = create_app(
         {
@@ -303,13 +382,14 @@ def test_the_whole_life(monkeypatch):
             "SERVER_NAME": "localhost",
             "SQLALCHEMY_DATABASE_URI": "sqlite://",
             "MAIL_SERVER": "127.0.0.1",
+            "ERASURE_LEDGER": str(tmp_path / "erased.txt"),
             "MAIL_DEFAULT_SENDER": "charte@example.org",
         }
     )
     with app.app_context():
         db.create_all()
     copies = itertools.count()
-    monkeypatch.setattr(issuing, "draw_certificate", lambda snapshot: b"%PDF-%d" % next(copies))
+    monkeypatch.setattr(issuing, "draw_certificate", lambda snapshot: f"%PDF-{next(copies)}".encode())
     monkeypatch.setattr(issuing, "seal_certificate", lambda pdf, *_, **__: pdf)
     monkeypatch.setattr(clock, "_time", lambda: Life.time)
     Life.app = app
@@ -317,7 +397,7 @@ def test_the_whole_life(monkeypatch):
         Life,
         settings=settings(
             max_examples=EXAMPLES,
-            stateful_step_count=20,
+            stateful_step_count=12,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
@@ -325,3 +405,5 @@ def test_the_whole_life(monkeypatch):
     )
     with app.app_context():
         db.engine.dispose()
+    for what in ("arrived", "confirmed", "joined", "issued", "issued again", "moved", "withdrawn", "purged"):
+        assert Life.seen[what] >= EXAMPLES / 200, Life.seen

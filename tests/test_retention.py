@@ -89,7 +89,7 @@ def test_who_asked_again_has_eight_more_days(app, candidate, deliver, purge, lat
     deliver()
     later(days=6)
     with app.app_context():
-        signing.owe_confirmation(db.session.query(Signature).one(), now())
+        signing.owe_confirmation(db.session.query(Signature).one(), now(), may_write=True)
         db.session.commit()
     later(days=7)
     assert purge() == []
