@@ -95,6 +95,8 @@ def deliver_due() -> int:
             letter.trouble = f"{type(error).__name__}: {error}"[:200]
             letter.due_at = now() + RETRIES[min(letter.attempts, len(RETRIES)) - 1]
             log.warning("letter %s delayed: %s", letter.id, type(error).__name__)
+        if letter.kind is LetterKind.WITHDRAWN and letter.state is not LetterState.WAITING:
+            letter.address, letter.trouble = "", None  # all else was erased already
         try:
             db.session.commit()
         except StaleDataError:  # erased while the relay was spoken to, with what it was about

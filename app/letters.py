@@ -102,7 +102,14 @@ def _access(address: str) -> Message | None:
     ]
     if not doors:
         return None
-    return _message("access", address, doors=doors, lifetime=duration(current_app.config["ACCESS_MAX_AGE"]))
+    waits = any(not s.is_confirmed for s, _ in doors)
+    return _message(
+        "access",
+        address,
+        doors=doors,
+        lifetime=duration(current_app.config["ACCESS_MAX_AGE"]),
+        confirmation=duration(current_app.config["CONFIRMATION_MAX_AGE"]) if waits else None,
+    )
 
 
 def _move(signature: Signature, address: str) -> Message | None:

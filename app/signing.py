@@ -124,7 +124,7 @@ def correct(
     signature.events.append(Event("corrected", now))
     if moved:
         owe_confirmation(signature, now, may_write=may_write)
-    if moved and may_warn:
+    if moved and may_write and may_warn:
         owe(signature, LetterKind.MOVING, former, now)
     return moved
 
@@ -279,15 +279,22 @@ def amend(
     signature.events.append(Event("move-asked", now))
     if may_write:
         owe(signature, LetterKind.MOVE, signatory.email, now)
-    if may_warn:
+    if may_write and may_warn:
         owe(signature, LetterKind.MOVING, _address(signature), now)
     return True
 
 
+def identity(signature: Signature) -> str:
+    """Name what a correction page shows, so that an old page does not undo a newer correction."""
+    shown = [getattr(signature, name) for name in PERSONAL]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:32]
+
+
 def move(signature: Signature, now: datetime) -> None:
-    """Move to the new address, where the letter was answered; links sent to the old one lead nowhere."""
+    """Move to the new address, where the letter was answered; what the old one opened is closed."""
     assert signature.new_email is not None
     signature.email, signature.new_email = signature.new_email, None
+    close(signature)
     signature.events.append(Event("moved", now))
 
 

@@ -57,7 +57,8 @@ class Purpose:
 
     def fingerprint(self, signature: Signature) -> str:
         """Name the state that the link is good for: it dies when the address changes or it was used."""
-        state = f"{self.salt}|{signature.email}"
+        # A browser begins anew under the code of what was erased: when it began tells them apart.
+        state = f"{self.salt}|{signature.created_at.isoformat()}|{signature.email}"
         if self is ACCESS_SIGNATURE:
             state += f"|{signature.access_count}|{signature.status.value}"
         if self is MOVE_SIGNATURE:

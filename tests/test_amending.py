@@ -170,6 +170,35 @@ def test_a_stranger_s_address_is_not_flooded(own, candidate, deliver):
     assert sent == [2, 2, 2, 0, 0, 0]
 
 
+def test_correcting_a_name_keeps_the_move(own, candidate, citizen, deliver, mailbox):
+    amend(candidate, email="nouvelle@example.org")
+    page = amend(candidate, given_name="Elodie")
+    assert "nouvelle@example.org" in page.text(".signature")
+    deliver()
+    link = link_in(next(x for x in mailbox.letters if x["To"] == "nouvelle@example.org"), "/demenager/")
+    assert citizen.open(link).status == 200
+
+
+def test_sessions_of_the_old_address_are_closed(own, candidate, citizen, deliver, mailbox):
+    amend(candidate, email="nouvelle@example.org")
+    deliver()
+    link = link_in(next(x for x in mailbox.letters if x["To"] == "nouvelle@example.org"), "/demenager/")
+    assert citizen.open(link).submit("main form").url == "/ma-signature"
+    assert candidate.open("/ma-signature").url == "/retrouver"
+
+
+def test_an_old_page_does_not_undo_a_newer_correction(own, candidate):
+    old = candidate.open("/ma-signature/corriger")
+    amend(candidate, commune="Le Bugue")
+    page = old.submit(".formulaire", given_name="Elodie")
+    assert page.status == 409
+    assert "corrigée ailleurs" in page.text("#erreurs")
+    assert page["#given_name"]["value"] == "Elodie"
+    assert "au Bugue" in candidate.open("/ma-signature").text(".signature")
+    assert page.submit(".formulaire").url == "/ma-signature"
+    assert "à Sarlat" in candidate.open("/ma-signature").text(".signature")
+
+
 # Being written to
 
 

@@ -152,12 +152,19 @@ def withdraw_and_erase(candidate):
         db.session.commit()
 
 
-@pytest.mark.parametrize("end", [give_back, withdraw, withdraw_and_erase])
-def test_withdrawn(pdf, number, citizen, candidate, end):
+@pytest.mark.parametrize(
+    ("end", "verdict"),
+    [
+        (give_back, "Signature non publiée"),
+        (withdraw, "Signature retirée"),
+        (withdraw_and_erase, "Signature retirée"),
+    ],
+)
+def test_withdrawn(pdf, number, citizen, candidate, end, verdict):
     end(candidate)
     for page in (citizen.open(f"/verifier/{number}"), drop(citizen, pdf)):
         assert page.status == 200
-        assert page.text("h1") == "Signature retirée"
+        assert page.text("h1") == verdict
         assert number in page.text()
         for words in ("Élodie", "Martin", "Sarlat", "Ensemble", "engagements sur"):
             assert words not in page.response.text
@@ -221,8 +228,16 @@ def test_written_again_by_another_program(pdf, citizen):
 
 def test_without_its_seal(pdf, number, citizen):
     page = drop(citizen, pdf[: pdf.index(b"%%EOF") + 6])
-    assert page.text("h1") == "Fichier altéré"
+    assert page.text("h1") == "Certificat inconnu"
+    assert "ne porte pas le sceau" in page.text(".note")
     assert page.soup.select(f"a[href='/verifier/{number}']")
+
+
+def test_who_quotes_a_number_is_not_an_altered_certificate(number, citizen):
+    page = drop(citizen, f"%PDF-1.4\n(Voir le certificat {number})".encode())
+    assert page.text("h1") == "Certificat inconnu"
+    assert page.soup.select(f"a[href='/verifier/{number}']")
+    assert drop(citizen, f"Voir le certificat {number}".encode()).status == 422
 
 
 def test_a_pdf_of_somebody_else(citizen):

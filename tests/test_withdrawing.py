@@ -50,6 +50,25 @@ def test_nothing_personal_is_left(app, own, candidate):
         assert words not in kept, words
 
 
+def test_the_last_letter_forgets_its_address(app, own, candidate, deliver):
+    withdraw(candidate)
+    assert deliver() == 1
+    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
+    with sqlite3.connect(path) as database:
+        assert "example.org" not in "\n".join(database.iterdump())
+
+
+def test_withdrawing_and_signing_again_gives_nobody_more_letters(candidate, deliver, mailbox):
+    for _ in range(2):
+        signed_and_confirmed(candidate, deliver, mailbox)
+        for _ in range(3):
+            candidate.open("/ma-signature/corriger").submit(".formulaire", email="cible@example.org")
+            deliver()
+        withdraw(candidate)
+        deliver()
+    assert sum(letter["To"] == "cible@example.org" for letter in mailbox.letters) == 3
+
+
 def test_looking_withdraws_nothing(own, candidate, citizen):
     for method in ("get", "head", "options"):
         candidate.client.open("/ma-signature/retirer", method=method.upper())
@@ -115,11 +134,30 @@ def test_not_me(app, candidate, citizen, deliver, mailbox):
     assert count(app, "signature") == 1, "opening is not pressing"
     page = page.submit("main form")
     assert page.url == "/refuser/fait"
-    for table in ("signature", "pledge", "consent", "letter"):
+    for table in ("signature", "pledge", "consent"):
         assert count(app, table) == 0, table
     assert citizen.open(link_in(letter, "/confirmer/")).status == 404
     assert candidate.open("/signer/envoye").url == "/signer"
     assert candidate.open("/").text(".compte") == "0 engagement sur 10"
+
+
+def test_not_me_gives_nobody_more_letters(candidate, citizen, deliver, mailbox):
+    for _ in range(6):
+        sign(candidate)
+        if deliver():
+            citizen.open(link_in(mailbox.letters[-1], "/refuser/")).submit("main form")
+    assert len(mailbox.letters) == 3
+
+
+def test_a_link_that_was_refused_stays_dead(candidate, citizen, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    first = mailbox.letters[0]
+    citizen.open(link_in(first, "/refuser/")).submit("main form")
+    sign(candidate, given_name="Marc")
+    deliver()
+    assert citizen.open(link_in(first, "/confirmer/")).status == 410
+    assert citizen.open(link_in(mailbox.letters[-1], "/confirmer/")).status == 200
 
 
 def test_not_me_stops_the_letters_that_wait(candidate, citizen, deliver, mailbox, later):

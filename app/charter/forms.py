@@ -174,7 +174,7 @@ class IdentityForm(EmailForm):
                 "role": signature.role.value if signature.role else None,
                 "commune": commune_of(signature).name,
                 "list_name": signature.list_name,
-                "email": signature.email,
+                "email": signature.new_email or signature.email,
             }
         super().__init__(data=known, **kwargs)
         self.commune_choices = []
@@ -277,6 +277,12 @@ class CorrectForm(IdentityForm):
         """Return what is agreed to from now on, with the words that were read."""
         purposes = [ConsentPurpose.PUBLICATION, *([ConsentPurpose.CONTACT] if self.contact.data else [])]
         return {purpose: wording(purpose) for purpose in purposes}
+
+
+class AmendForm(IdentityForm):
+    """Correct a confirmed signature, as it was when the page was opened."""
+
+    shown = HiddenField()
 
 
 class ContactForm(FrenchForm):

@@ -4,7 +4,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import loading, retention, signing
-from app.charter.forms import ContactForm, IdentityForm, wording
+from app.charter.forms import AmendForm, ContactForm, IdentityForm, wording
 from app.charter.views import bp, is_good, may_write, opened, status_of
 from app.charter.visitor import close_signature, current_signatory, open_signature
 from app.clock import now
@@ -13,17 +13,25 @@ from app.limits import limited
 from app.models import ConsentPurpose, Event, LetterKind, Signature, Status
 from app.tokens import DENY_SIGNATURE, MOVE_SIGNATURE
 
+NAMESAKE = "Une autre signature existe déjà à votre adresse, à ce nom et pour cette commune."
+CHANGED = (
+    "Votre signature a été corrigée ailleurs depuis que vous avez ouvert cette page. Relisez ce qui suit, "
+    "puis enregistrez de nouveau pour le garder."
+)
+
 
 @bp.route("/ma-signature/corriger", methods=["GET", "POST"])
 @limited("RATELIMIT_FORMS")
 def amend() -> ResponseReturnValue:
     """Correct who I am; a new address is asked first whether it agrees."""
     signature = _own()
-    form = IdentityForm(signature)
-    twin = _namesake(signature, form) if form.validate_on_submit() else None
-    if twin or not form.is_submitted() or form.errors:
-        page = render_template("charter/amend.html", form=form, communes=communes, twin=twin)
-        return page, 422 if twin else status_of(form)
+    form = AmendForm(signature)
+    if not form.validate_on_submit():
+        return _amend_page(form, signature, status=status_of(form))
+    if form.shown.data != signing.identity(signature):
+        return _amend_page(form, signature, status=409, problem=CHANGED)
+    if _namesake(signature, form):
+        return _amend_page(form, signature, status=422, problem=NAMESAKE)
     signatory = form.signatory()
     moving = signing.amend(
         signature,
@@ -35,8 +43,16 @@ def amend() -> ResponseReturnValue:
     db.session.commit()
     flash("Votre signature est à jour.")
     if moving:
-        flash(f"Pour changer d’adresse, ouvrez le lien que nous avons envoyé à {signatory.email}.")
+        flash(f"Pour changer d’adresse, ouvrez le lien que vous recevrez à {signatory.email}.")
     return redirect(url_for(".own"), code=303)
+
+
+def _amend_page(
+    form: AmendForm, signature: Signature, *, status: int, problem: str | None = None
+) -> ResponseReturnValue:
+    shown = form.shown.data if status == 422 else signing.identity(signature)
+    page = render_template("charter/amend.html", form=form, shown=shown, problem=problem, communes=communes)
+    return page, status
 
 
 def _namesake(signature: Signature, form: IdentityForm) -> Signature | None:
@@ -64,6 +80,7 @@ def withdraw() -> ResponseReturnValue:
     signature = _own()
     if request.method != "POST":
         return render_template("charter/withdraw.html", signature=signature)
+    loading.set_letters_apart(signature)
     erased = signing.withdraw(signature, now())
     db.session.commit()
     retention.remember(erased, now())
@@ -106,6 +123,7 @@ def deny(token: str) -> ResponseReturnValue:
         abort(410)
     if request.method != "POST":
         return render_template("charter/deny.html", token=token, signature=signature)
+    loading.set_letters_apart(signature)
     db.session.delete(signature)
     db.session.add(Event("denied", now()))
     db.session.commit()

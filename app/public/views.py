@@ -100,11 +100,12 @@ def verify_file() -> ResponseReturnValue:
     known = next(filter(None, map(loading.certificate, found.numbers)), None)
     if found.verdict is Verdict.INTACT and found.numbers and known is None:  # ours, and erased since
         return _certificate(found.numbers[0], None, is_file=True)
-    if found.verdict is not Verdict.NONE or known:
-        return _verify(verdict="altered", number=known.number if known else None)
+    quoted = known.number if known else None
+    if found.verdict is not Verdict.NONE:
+        return _verify(verdict="altered", number=quoted)
     if not content.startswith(b"%PDF-"):
         return _verify(problem="Ce fichier n’est pas un PDF."), 422
-    return _verify(verdict="unknown")
+    return _verify(verdict="unsealed", number=quoted)
 
 
 @bp.get("/verifier/<number>")
@@ -144,6 +145,7 @@ def _certificate(number: str, issued: Certificate | None, *, is_file: bool = Fal
         "public/certificate.html",
         number=number,
         snapshot=snapshot,
+        withdrawn=issued is None or not issued.signature.is_confirmed,
         changes=changes(snapshot, present) if snapshot and present else [],
         changed_at=signatures.changed_at(shown) if shown else None,
         code=shown.signature.code if shown else None,
