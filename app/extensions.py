@@ -49,6 +49,7 @@ def init_app(app: Flask) -> None:
     compress.init_app(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
+            event.listen(db.engine, "do_connect", _keep_to_owner)
             event.listen(db.engine, "connect", _prepare_sqlite)
             event.listen(db.engine, "begin", _begin_sqlite)
 
@@ -71,6 +72,16 @@ def _seal_reader(app: Flask) -> Callable[[], SealKey]:
         return load_key(seal_file(app), passphrase, lambda: new_seal_key(app), now())
 
     return read
+
+
+def _keep_to_owner(_dialect: Any, _record: Any, arguments: list[Any], _options: Any) -> None:
+    """Make the database, before SQLite does, for its owner alone: it holds names and opinions.
+
+    The files that SQLite puts beside it take its mode.
+    """
+    path = Path(arguments[0])
+    if path.is_absolute() and path.parent.is_dir():
+        path.touch(mode=0o600)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

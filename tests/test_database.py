@@ -110,6 +110,14 @@ def test_sqlite_is_durable_strict_and_patient(app):
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
 
 
+def test_the_file_is_for_its_owner_alone(app, tmp_path):
+    with app.app_context(), db.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        files = sorted(tmp_path.glob("paraphe.sqlite3*"))
+        assert [file.name.removeprefix("paraphe.sqlite3") for file in files] == ["", "-shm", "-wal"]
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
 def test_a_foreign_key_is_a_promise(app):
     with app.app_context(), pytest.raises(IntegrityError):
         db.session.execute(text("INSERT INTO pledge VALUES (12345, 1, '2026-03-01')"))

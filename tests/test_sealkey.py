@@ -300,9 +300,21 @@ def test_the_factory_reads_no_key_but_the_server_does(site, path):
     environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
     command = [sys.executable, "-c", "import app; app.create_app(); import wsgi"]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert run.returncode == 4
+    assert run.stderr.startswith(
+        f"Error: The key of the seal, {path}, cannot be used (it is not a PKCS#12 file"
+    )
+    assert run.stderr.count("\n") == 1
+
+
+def test_a_server_that_cannot_start_says_why(site, path):
+    path.write_bytes(b"junk")
+    environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
+    command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "--no-control-socket", "wsgi:app"]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     assert run.returncode
-    assert "in <module>\n    app.extensions" in run.stderr
-    assert "cannot be used (it is not a PKCS#12 file" in run.stderr
+    assert "Error: The key of the seal" in run.stderr
+    assert run.stderr.count("Traceback") <= 1, "gunicorn's own, when a worker does not boot"
 
 
 def test_workers_made_one_key(site):
