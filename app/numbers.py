@@ -5,7 +5,9 @@ random (54 bits). The last makes the weighted sum a multiple of 31; since 31 is 
 any one wrong character and any two swapped ones are noticed (the scheme of ISBN-10, in another base).
 """
 
+import re
 import secrets
+import unicodedata
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXY"
 _RANDOM = 11
@@ -20,8 +22,12 @@ def new_number() -> str:
 
 
 def parse_number(typed: str) -> str | None:
-    """Return the number as printed, or None when it cannot be one: a slip of the finger."""
-    number = "".join(c for c in typed.upper() if c.isalnum())
+    """Return the number as printed, or None when it cannot be one: a slip of the finger.
+
+    What comes before it on the certificate may be copied too: « n° », or the address that ends with it.
+    """
+    copied = re.split(r"[/№]|[nN]\s?[°º]", typed.strip(" /"))[-1]
+    number = "".join(c for c in unicodedata.normalize("NFKC", copied).upper() if c.isalnum())
     if len(number) != _RANDOM + 1 or any(c not in ALPHABET for c in number):
         return None
     return _print(number) if number[-1] == _check_character(number[:-1]) else None

@@ -29,5 +29,23 @@ def test_any_two_swapped_characters_are_caught():
 
 
 def test_what_cannot_be_a_number_is_none():
-    for typed in ("", "-", "AAAA", "0000-0000-0000", "É" * 12, "A" * 5000, "２２２２-２２２２-２２２２"):
+    for typed in ("", "-", "AAAA", "0000-0000-0000", "É" * 12, "A" * 5000):
         assert parse_number(typed) is None
+
+
+def test_what_comes_before_may_be_copied_too():
+    number = new_number()
+    wide = "".join(chr(ord(c) + 0xFEE0) for c in number)
+    for typed in (
+        f"N° {number}",
+        f"n°{number}",
+        f"Certificat n°\u00a0{number}",
+        f"nº {number}",
+        f"№ {number}",
+        f"https://charte.example/verifier/{number}",
+        f"charte.example/verifier/{number}/",
+        wide,
+    ):
+        assert parse_number(typed) == number, typed
+    for typed in (f"A{number}", f"{number}A", f"{number} {number}"):
+        assert parse_number(typed) is None, typed

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from pypdf import PdfReader
 
 from app.certificate.coverage import missing_characters
 from app.data.charter import load_charter
+from app.sharing import faces
 from app.sharing.badge import badge
 from app.sharing.card import Card
 from app.sharing.faces import BOLD, FALLBACK, TITLE, set_line, set_name
@@ -201,6 +203,21 @@ def test_who_has_it_already_gets_no_second_copy(kit, candidate, citizen, name, e
     assert (again.status_code, again.data) == (304, b"")
     candidate.open("/ma-signature").submit("#prendre-5")
     assert citizen.client.get(path, headers=headers).status_code == 200
+
+
+def test_eight_threads_draw_the_same_letters(app):
+    names = ["Zoë Œuvrard-Łukasiewicz", "Ґанна Шевченко", "Nguyễn Thị Ễ", "Fjord Bank Glyphs vext Quiz"]
+
+    def draw(name):
+        with app.test_request_context():
+            return badge(replace(CARD, full_name=name)), picture(replace(CARD, full_name=name))
+
+    expected = [draw(name) for name in names]
+    for _ in range(5):
+        faces._face.cache_clear()
+        faces._glyph.cache_clear()
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(draw, names * 4)) == expected * 4
 
 
 def test_the_badge_asks_for_nothing_else(drawing):

@@ -1,7 +1,9 @@
 """The faces of the site as shapes: what fits in a width, and the outlines of words."""
 
+import threading
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from io import BytesIO
 from pathlib import Path
 
 from fontTools.pens.svgPathPen import SVGPathPen
@@ -15,6 +17,9 @@ REGULAR = "AtkinsonHyperlegibleNext-Regular.ttf"
 BOLD = "AtkinsonHyperlegibleNext-Bold.ttf"
 #: Draws a whole text as soon as the face of the site lacks one of its characters.
 FALLBACK = "NotoSans-Bold.ttf"
+
+#: fontTools reads a glyph when it is first drawn, and half of it is no glyph for another thread.
+_reading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -79,12 +84,17 @@ def _glyph(face: str, character: str) -> tuple[str, int]:
     """Return the outline and the advance of one character."""
     font = _face(face)
     name = font.getBestCmap()[ord(character)]
-    glyphs = font.getGlyphSet()
-    pen = SVGPathPen(glyphs)
-    glyphs[name].draw(pen)
+    with _reading:
+        glyphs = font.getGlyphSet()
+        pen = SVGPathPen(glyphs)
+        glyphs[name].draw(pen)
     return pen.getCommands(), font["hmtx"][name][0]
 
 
 @cache
 def _face(face: str) -> TTFont:
-    return TTFont(FONTS / face, lazy=True)
+    """Read a face, with every table that is asked for later: threads would share one file."""
+    font = TTFont(BytesIO((FONTS / face).read_bytes()), lazy=True)
+    for table in ("cmap", "glyf", "head", "hhea", "hmtx", "maxp"):
+        font[table]
+    return font
