@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -80,7 +81,8 @@ def sealed_certificate(certificate):
 
 @pytest.fixture
 def authority():
-    """A timestamp authority, over HTTP."""
+    """A timestamp authority, over HTTP; its port may have been that of one which failed."""
+    sealing._left_alone.clear()
     with TimestampAuthority() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -487,6 +489,36 @@ def test_an_authority_that_is_down_delays_the_seal(authority):
     authority.server_close()
     with pytest.raises(SealDelayed, match="timestamp authority"):
         seal(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
+
+
+def test_an_authority_that_failed_is_left_alone_for_a_minute(authority, monkeypatch):
+    authority.answer = authority.refuse
+    for _ in range(3):
+        with pytest.raises(SealDelayed, match="timestamp authority"):
+            seal(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
+    assert authority.asked == 1
+    authority.answer = authority.stamp
+    monkeypatch.setattr(sealing, "monotonic", lambda: time.monotonic() + 61)
+    assert verdict(seal(PDF, KEY, number=NUMBER, timestamp_url=authority.url)) is Verdict.INTACT
+    assert authority.asked == 2
+
+
+def test_one_thread_at_a_time_waits_for_the_authority(authority):
+    asked = threading.Event()
+
+    def answer(request):
+        asked.set()
+        return authority.answer_late(request)
+
+    authority.answer = answer
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(seal, PDF, KEY, number=NUMBER, timestamp_url=authority.url)
+        assert asked.wait(5)
+        with pytest.raises(SealDelayed, match="another thread"):
+            seal(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
+        authority.stopped.set()
+        assert verdict(first.result()) is Verdict.INTACT
+    assert authority.asked == 1
 
 
 # What sealing does besides: nothing

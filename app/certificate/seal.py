@@ -3,10 +3,12 @@
 import asyncio
 import hashlib
 import re
+import threading
 from collections.abc import Iterable
 from functools import lru_cache
 from io import BytesIO
 from itertools import islice
+from time import monotonic
 
 import asn1crypto.x509
 from asn1crypto import cms, core
@@ -40,6 +42,8 @@ from app.sealkey import SealKey
 FIELD = "Sceau"
 #: Seconds given to the timestamp authority, for the whole of its answer.
 AUTHORITY_TIMEOUT = 10
+#: Seconds for which an authority that failed is not asked again.
+AUTHORITY_PAUSE = 60
 #: Hexadecimal digits kept for a signature and its certificate, and for a timestamp with its own.
 SIGNATURE_ROOM, TIMESTAMP_ROOM = 8192, 24576
 #: Hexadecimal digits beyond which a file that comes back holds no signature of ours.
@@ -148,15 +152,34 @@ class _Signer(Signer):
         return self.key.sign(data, ec.ECDSA(SHA256()))
 
 
+#: Held by the one thread that waits for an authority; and until when each that failed is left alone.
+_asking = threading.Lock()
+_left_alone: dict[str, float] = {}
+
+
 class _Authority(HTTPTimeStamper):
-    """A timestamp authority, all of whose failures are one: another time, perhaps."""
+    """A timestamp authority, all of whose failures are one: another time, perhaps.
+
+    One that hangs must not hold every thread of the server, nor the letters that come after this one.
+    """
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
+        if not _asking.acquire(blocking=False):
+            raise SealDelayed("timestamp authority: another thread waits for it")
+        try:
+            if monotonic() < _left_alone.get(self.url, 0):
+                raise SealDelayed("timestamp authority: it has just failed")
+            return await self._ask(message_digest, md_algorithm)
+        finally:
+            _asking.release()
+
+    async def _ask(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
         try:
             token = await super().async_timestamp(message_digest, md_algorithm)
             if not _stamps(token["content"], message_digest):
                 raise ValueError("its timestamp does not verify")
         except Exception as error:
+            _left_alone[self.url] = monotonic() + AUTHORITY_PAUSE
             raise SealDelayed(f"timestamp authority: {type(error).__name__}: {error}") from error
         return token
 
