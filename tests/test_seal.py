@@ -274,6 +274,16 @@ def test_a_file_that_bears_our_certificate_claims_our_seal():
     assert verdict(other, fresh_key()) is Verdict.NONE
 
 
+def test_the_document_of_another_customer_of_our_authority_claims_nothing():
+    key = open_key(bought(ec.generate_private_key(ec.SECP256R1())), "")
+    other = fresh_key()
+    file = seal(PDF, replace(other, chain=key.chain), number=NUMBER)
+    file = file.replace(b"/Reason (Certificat", b"/Reason (Diploma of")
+    assert verdict(file, key) is Verdict.NONE
+    assert verdict(file, replace(fresh_key(), former=key.certificates)) is Verdict.NONE
+    assert verdict(file, replace(fresh_key(), former=(other.certificate, *key.chain))) is Verdict.BROKEN
+
+
 def test_the_seals_of_former_keys_are_known():
     today = fresh_key()
     assert verdict(SEALED, replace(today, former=KEY.certificates)) is Verdict.INTACT
