@@ -165,7 +165,7 @@ def trusted(tmp_path):
 
 @pytest.mark.poppler
 @pytest.mark.nss
-def test_poppler_trusts_it_as_the_readme_says(trusted, sealed_certificate):
+def test_poppler_trusts_it_as_the_readme_says(trusted, sealed_certificate, tmp_path):
     said = trusted(sealed_certificate)
     assert "Signature is Valid" in said
     assert "Total document signed" in said
@@ -174,6 +174,10 @@ def test_poppler_trusts_it_as_the_readme_says(trusted, sealed_certificate):
     assert "Certificate is Trusted" not in trusted(seal(PDF, fresh_key(), number=NUMBER))
     assert "Digest Mismatch" in trusted(sealed_certificate.replace(b"%PDF-1.4", b"%PDF-1.3"))
     assert "Not total document signed" in trusted(sealed_certificate + b"\n")
+    (tmp_path / "certificat-organisation.pem").write_bytes(
+        replace(fresh_key(), former=KEY.certificates).pem()
+    )
+    assert "Certificate is Trusted" in trusted(sealed_certificate), "by a key that was replaced since"
 
 
 # What is found in a file that comes back
