@@ -27,6 +27,7 @@ from app.certificate.snapshot import Snapshot
 from app.data.charter import load_charter
 from app.french import long_date
 from app.text import clean_line
+from tests.audit import watched
 
 ROOT = Path(__file__).parent.parent
 CHARTER = load_charter(ROOT / "app/data/charter.toml")
@@ -406,31 +407,19 @@ def test_coverage_needs_no_pdf_library():
 # What drawing may reach, and when it must fail
 
 
-watching = None
-
-
-@sys.addaudithook
-def watch(event, arguments):
-    """Note the files and the sockets opened while ``watching``. A hook cannot be removed."""
-    if watching is not None and event in ("open", "socket.connect", "socket.getaddrinfo"):
-        watching.append((event, str(arguments[0])))
-
-
-def test_drawing_opens_only_our_files(monkeypatch):
-    certificate_pdf(SNAPSHOT)  # what Python imports at the first drawing does not count
+def test_drawing_opens_only_our_files():
+    certificate_pdf(SNAPSHOT), charter_pdf(CHARTER, SITE)  # what Python imports at first does not count
     fast._press.cache_clear()  # and nothing is kept from it
     name = '<img src="file:///etc/passwd"> <link rel="stylesheet" href="http://charte.example/x.css">'
-    seen = []
-    monkeypatch.setattr(sys.modules[__name__], "watching", seen)
-    certificate_pdf(replace(SNAPSHOT, full_name=name, list_name=name, taken=ALL))
-    charter_pdf(CHARTER, SITE)
-    monkeypatch.undo()
+    with watched() as seen:
+        certificate_pdf(replace(SNAPSHOT, full_name=name, list_name=name, taken=ALL))
+        charter_pdf(CHARTER, SITE)
 
-    opened = {Path(path) for event, path in seen if event == "open"}
+    opened = {Path(path) for event, path, _ in seen if event == "open"}
     assert ASSETS / "img" / "panel-10.svg" in opened
     ours = (ASSETS, ROOT / "templates" / "pdf", Path(tempfile.gettempdir()))
     assert [path for path in opened if not any(path.is_relative_to(place) for place in ours)] == []
-    assert [event for event, _ in seen if event.startswith("socket")] == []
+    assert [event for event, *_ in seen if event.startswith("socket")] == []
 
 
 @pytest.fixture
@@ -473,12 +462,10 @@ def test_a_picture_from_elsewhere_is_refused(draw_body, tmp_path):
         draw_body(f'<img src="{picture}">')
 
 
-def test_a_picture_from_the_network_is_refused(draw_body, monkeypatch):
-    seen = []
-    monkeypatch.setattr(sys.modules[__name__], "watching", seen)
-    with pytest.raises(CertificateError, match="remote resources are not allowed"):
+def test_a_picture_from_the_network_is_refused(draw_body):
+    with watched() as seen, pytest.raises(CertificateError, match="remote resources are not allowed"):
         draw_body('<img src="http://charte.example/rings.svg">')
-    assert [event for event, _ in seen if event.startswith("socket")] == []
+    assert [event for event, *_ in seen if event.startswith("socket")] == []
 
 
 def test_threads_do_not_mix():
