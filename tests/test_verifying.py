@@ -75,6 +75,13 @@ def test_typed_by_hand(number, citizen, spell):
     assert citizen.open(f"/verifier/{spell(number)}").url == f"/verifier/{number}"
 
 
+def test_an_address_is_pasted_whole(number, citizen):
+    page = citizen.open("/verifier")
+    address = f"https://une-charte-au-nom-plutot-long.example.org/verifier/{number}"
+    assert len(address) <= int(page["#numero"]["maxlength"])
+    assert page.submit("form[method=get]", numero=address).url == f"/verifier/{number}"
+
+
 def test_miswritten(number, citizen):
     wrong = number[:-1] + ("2" if number[-1] != "2" else "3")
     typed = citizen.open("/verifier").submit("form[method=get]", numero=wrong)
