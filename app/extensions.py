@@ -30,7 +30,7 @@ csrf = CSRFProtect()
 mail = Mail()
 compress = Compress()
 
-#: The charter and the communes of the current application.
+#: The charter and the communes of the current application. (mypy: a proxy is taken for what it leads to.)
 charter: Charter = LocalProxy(lambda: current_app.extensions["charter"])  # type: ignore[assignment]
 communes: Communes = LocalProxy(lambda: current_app.extensions["communes"])  # type: ignore[assignment]
 #: The key of the seal, read when it is first asked for: ``flask seal`` must run where it cannot be read.

@@ -64,7 +64,7 @@ class Row:
 
 def plain_certificate_pdf(snapshot: Snapshot) -> bytes:
     """Draw the certificate as xhtml2pdf is meant to be called: what `fast` is held against."""
-    return _draw(
+    return draw(
         "pdf/certificate.html",
         qr=qr_code(snapshot.url).svg_data_uri(border=0, dark=INK),
         rows=certificate_rows(snapshot),
@@ -86,7 +86,7 @@ def certificate_values(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "title": f"Certificat d’engagement n° {snapshot.number}",
         "snapshot": snapshot,
-        "campaign": _line(snapshot.campaign, "Titre", 12.0, PLATE),
+        "campaign": one_line(snapshot.campaign, "Titre", 12.0, PLATE),
         "head": HEAD,
         "names": name_lines(snapshot.full_name),
         "role": before_list(snapshot.role) if snapshot.list_name else snapshot.role,
@@ -95,17 +95,17 @@ def certificate_values(snapshot: Snapshot) -> dict[str, Any]:
         "commune": _words(commune),
         "count": commitments_of(snapshot.count, len(snapshot.commitments)),
         "issued_on": long_date(snapshot.issued_on),
-        "url": _line(snapshot.url, "Texte", 10.0, FOOT),
+        "url": one_line(snapshot.url, "Texte", 10.0, FOOT),
     }
 
 
 def charter_pdf(charter: Charter, url: str) -> bytes:
     """Draw the blank charter on one A4 page; ``url`` is the site's. Raises: CertificateError."""
-    drawn = _draw(
+    drawn = draw(
         "pdf/charter.html",
-        campaign=_line(charter.campaign.name, "Titre", 12.0, PLATE),
+        campaign=one_line(charter.campaign.name, "Titre", 12.0, PLATE),
         charter=charter,
-        url=_line(url, "Texte", 10.0, FOOT),
+        url=one_line(url, "Texte", 10.0, FOOT),
         qr=qr_code(url).svg_data_uri(border=0, dark=INK),
     )
     return fillable(drawn, ASSETS / "fonts" / "AtkinsonHyperlegibleNext-Regular.ttf")
@@ -129,7 +129,7 @@ def _words(text: str) -> Line:
     return Line(text, font, min((_fit(word, font, whole) for word in text.split()), default=whole))
 
 
-def _line(text: str, font: str, largest: float, width: float) -> Line:
+def one_line(text: str, font: str, largest: float, width: float) -> Line:
     """Set a text of ours on one line."""
     return Line(text, font, _fit(text, font, largest, width))
 
@@ -179,7 +179,7 @@ def unbroken(html: str) -> str:
     return html.replace("\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}")
 
 
-def _draw(template: str, **values: object) -> bytes:
+def draw(template: str, **values: object) -> bytes:
     """Render a template, then draw it with our own fonts and pictures only."""
     html = unbroken(render_template(template, **values))
     page = BytesIO()
@@ -197,6 +197,7 @@ def hearing(what: str) -> Iterator[None]:
     """Hear what xhtml2pdf only logs: a picture, a glyph or a frame left out. Raises: CertificateError."""
     complaints: list[str] = []
     handler = logging.Handler(logging.WARNING)
+    # A class of its own would say no more than this one line. (mypy: a method is replaced.)
     handler.emit = lambda record: complaints.append(record.getMessage().partition("\n")[0])  # type: ignore[method-assign]
     logger = logging.getLogger("xhtml2pdf")
     logger.addHandler(handler)

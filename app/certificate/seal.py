@@ -299,6 +299,6 @@ def _asn1(certificate: x509.Certificate) -> asn1crypto.x509.Certificate:
 
 
 def _store(certificates: Iterable[asn1crypto.x509.Certificate]) -> SimpleCertificateStore:
-    store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
+    store = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # pyHanko left it out
     store.register_multiple(certificates)
     return store

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from app import loading, retention, signing
 from app.charter.forms import AmendForm, ContactForm, IdentityForm, wording
 from app.charter.views import bp, is_good, may_write, opened, status_of
-from app.charter.visitor import close_signature, current_signatory, open_signature
+from app.charter.visitor import close_signature, open_signature, require_signatory
 from app.clock import now
 from app.extensions import communes, db
 from app.limits import limited
@@ -24,7 +24,7 @@ CHANGED = (
 @limited("RATELIMIT_FORMS")
 def amend() -> ResponseReturnValue:
     """Correct who I am; a new address is asked first whether it agrees."""
-    signature = _own()
+    signature = require_signatory()
     form = AmendForm(signature)
     if not form.validate_on_submit():
         return _amend_page(form, signature, status=status_of(form))
@@ -64,7 +64,7 @@ def _namesake(signature: Signature, form: IdentityForm) -> Signature | None:
 @bp.post("/ma-signature/contact")
 def contact() -> ResponseReturnValue:
     """Agree to be written to, or take it back."""
-    signature = _own()
+    signature = require_signatory()
     form = ContactForm()
     if not form.validate():
         abort(422)
@@ -77,7 +77,7 @@ def contact() -> ResponseReturnValue:
 @bp.route("/ma-signature/retirer", methods=["GET", "POST"])
 def withdraw() -> ResponseReturnValue:
     """Take my signature back: the page says what that means, its button does it."""
-    signature = _own()
+    signature = require_signatory()
     if request.method != "POST":
         return render_template("charter/withdraw.html", signature=signature)
     loading.set_letters_apart(signature)
@@ -92,10 +92,6 @@ def withdraw() -> ResponseReturnValue:
 def withdrawn() -> ResponseReturnValue:
     """Say that it is done; nobody is named, anybody may look."""
     return render_template("charter/withdrawn.html")
-
-
-def _own() -> Signature:
-    return current_signatory() or abort(redirect(url_for(".find"), code=303))
 
 
 @bp.route("/demenager/<token>", methods=["GET", "POST"])

@@ -2,13 +2,12 @@
 
 import json
 
-from flask import Response, abort, redirect, render_template, url_for
+from flask import Response, abort, render_template
 from flask.typing import ResponseReturnValue
 
 from app import register
 from app.charter.views import bp
-from app.charter.visitor import current_signatory
-from app.models import Signature
+from app.charter.visitor import require_signatory
 from app.portability import all_held
 from app.sharing import Card, card, draw_poster
 
@@ -16,7 +15,7 @@ from app.sharing import Card, card, draw_poster
 @bp.get("/ma-signature/donnees.json")
 def data() -> ResponseReturnValue:
     """Give all that is held of me, to keep or to take elsewhere."""
-    written = json.dumps(all_held(_signatory()), ensure_ascii=False, indent=2)
+    written = json.dumps(all_held(require_signatory()), ensure_ascii=False, indent=2)
     attached = {"Content-Disposition": "attachment; filename=ma-signature.json"}
     return Response(written, mimetype="application/json", headers=attached)
 
@@ -36,9 +35,4 @@ def poster() -> ResponseReturnValue:
 
 def _card() -> Card:
     """Return what my signature shows, or abort: what is not public is not there to be shared."""
-    return card(register.find(_signatory().code) or abort(404))
-
-
-def _signatory() -> Signature:
-    """Return whose session is open, or abort to where a link to it is asked for."""
-    return current_signatory() or abort(redirect(url_for("charter.find"), code=303))
+    return card(register.find(require_signatory().code) or abort(404))

@@ -39,6 +39,7 @@ from app.charter.visitor import (
     is_hurried,
     open_signature,
     pretend,
+    require_signatory,
 )
 from app.clock import now
 from app.extensions import charter, communes, db
@@ -264,9 +265,7 @@ def correct(token: str) -> ResponseReturnValue:
 @bp.get("/ma-signature")
 def own() -> ResponseReturnValue:
     """Show my commitments, my certificate, what is known of me."""
-    signature = current_signatory()
-    if signature is None:
-        return redirect(url_for(".find"), code=303)
+    signature = require_signatory()
     return _own_page(signature)
 
 
@@ -302,9 +301,7 @@ def certificate() -> ResponseReturnValue:
 
 
 def _issue() -> ResponseReturnValue:
-    signature = current_signatory()
-    if signature is None:
-        return redirect(url_for(".find"), code=303)
+    signature = require_signatory()
     try:
         issue(signature)
     except NotCertifiable:
@@ -317,9 +314,7 @@ def _issue() -> ResponseReturnValue:
 
 def _certificate() -> Certificate:
     """Return the certificate that still holds, or abort to where it is asked for."""
-    signature = current_signatory()
-    if signature is None:
-        abort(redirect(url_for(".find"), code=303))
+    signature = require_signatory()
     certificate = signatures.standing_certificate(signature) if signature.pledges else None
     return certificate or abort(redirect(url_for(".own", _anchor="certificat"), code=303))
 

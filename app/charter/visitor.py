@@ -4,7 +4,7 @@ The session holds codes only. A draft is nobody's until its letter is answered, 
 it; once confirmed, only a link from the mailbox opens it (``ACCESS_IDLE`` seconds at a time).
 """
 
-from flask import current_app, session
+from flask import abort, current_app, redirect, session, url_for
 
 from app import loading
 from app.clock import now
@@ -25,6 +25,11 @@ def current_signatory() -> Signature | None:
     if idle > 60:  # one cookie a minute is enough
         session["owner"] = (code, int(now().timestamp()), closed_count)
     return signature
+
+
+def require_signatory() -> Signature:
+    """Return the confirmed signature that is open here, or abort to where a link to it is asked for."""
+    return current_signatory() or abort(redirect(url_for("charter.find"), code=303))
 
 
 def current_signature() -> Signature:

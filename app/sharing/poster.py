@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from app.certificate.pdf import FOOT, INK, _draw, _line, qr_code
+from app.certificate.pdf import FOOT, INK, draw, one_line, qr_code
 from app.data.charter import Commitment
 from app.sharing.card import Card
 from app.sharing.faces import BOLD, FALLBACK, TITLE, set_line, set_name
@@ -19,10 +19,10 @@ def poster(card: Card) -> bytes:
     preposition, _, commune = card.at.partition(" ")
     size = _size(card.held)
     room = (LIST_HEIGHT - _height(card.held, size)) / len(card.held) / 2
-    return _draw(
+    return draw(
         "pdf/poster.html",
-        campaign=_line(card.campaign, "Texte", 12.0, 0.45 * WIDTH),
-        url=_line(card.url, "Texte", 10.0, FOOT),
+        campaign=one_line(card.campaign, "Texte", 12.0, 0.45 * WIDTH),
+        url=one_line(card.url, "Texte", 10.0, FOOT),
         qr=qr_code(card.url).svg_data_uri(border=0, dark=INK),
         card=card,
         families=FAMILIES,
