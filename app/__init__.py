@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Request
 from jinja2 import StrictUndefined
 
-from app import charter, cli, dev, errors, extensions, filters, headers, limits, public
+from app import caching, charter, cli, dev, errors, extensions, filters, headers, limits, public
 from app.config import configure
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -44,6 +44,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.register_blueprint(public.bp)
     if app.debug and not app.config["MAIL_SERVER"]:
         app.register_blueprint(dev.bp)
+    caching.init_app(app)
     filters.init_app(app)
     cli.init_app(app)
     errors.init_app(app)

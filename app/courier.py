@@ -20,6 +20,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
+from app import listing
 from app.clock import now
 from app.extensions import db, seal_key
 from app.letters import SEAL_WARNINGS, compose, enclose, file
@@ -72,7 +73,11 @@ class _Connection(flask_mail.Connection):
 
 
 def deliver_due() -> int:
-    """Try every letter that is due, once; return how many were sent. Needs an application context."""
+    """Try every letter that is due, once; return how many were sent. Needs an application context.
+
+    Whatever else must come in time is done first, since this is what always runs.
+    """
+    listing.catch_up(now())
     _warn_of_seal()
     sent = 0
     for letter in _claimed():
@@ -192,12 +197,7 @@ def next_due() -> datetime | None:
 
 
 def start(app: Flask) -> None:
-    """Run the courier in a thread of this process, and of each process forked from it.
-
-    Where there is no relay (development), the letters wait: ``/dev/courrier`` shows them.
-    """
-    if not app.config["MAIL_SERVER"]:
-        return
+    """Run the courier in a thread of this process, and of each process forked from it."""
 
     def run() -> None:
         threading.Thread(target=_keep_delivering, args=(app,), name="courier", daemon=True).start()
@@ -211,6 +211,9 @@ def _keep_delivering(app: Flask) -> None:
     while not pause.wait(PAUSE):
         try:
             with app.app_context():
-                deliver_due()
+                if app.config["MAIL_SERVER"]:
+                    deliver_due()
+                else:  # development: the letters wait, and ``/dev/courrier`` shows them
+                    listing.catch_up(now())
         except Exception:  # the database is away: the outbox is as durable as it is
             log.exception("the courier could not look at the outbox")

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from app import french
+from app.clock import now
 from app.extensions import charter
 from app.signatures import commune_of
 
@@ -15,9 +16,12 @@ def init_app(app: Flask) -> None:
         before_list=french.before_list,
         duration=french.duration,
         days=french.days,
+        thousands=french.thousands,
         commitments_of=french.commitments_of,
         typeset=french.typeset,
         commune=commune_of,
         capitalize_first=lambda text: text[:1].upper() + text[1:],
     )
-    app.context_processor(lambda: {"charter": charter})
+    app.context_processor(
+        lambda: {"charter": charter, "silence_until": lambda: charter.campaign.silence_until(now())}
+    )

@@ -17,6 +17,11 @@ def paris_day(moment: datetime) -> date:
     return moment.astimezone(PARIS).date()
 
 
+def paris_midnight(day: date) -> datetime:
+    """Return the moment at which a day begins in Paris."""
+    return datetime(day.year, day.month, day.day, tzinfo=PARIS)
+
+
 def long_date(day: date | datetime) -> str:
     """Write a day in full, its number tied to the month: « 1er mars 2026 »."""
     if isinstance(day, datetime):
@@ -45,6 +50,11 @@ def days(count: int) -> str:
     if years and not rest:
         return f"{years}\N{NO-BREAK SPACE}an{'s' if years > 1 else ''}"
     return f"{count}\N{NO-BREAK SPACE}jour{'s' if count > 1 else ''}"
+
+
+def thousands(count: int) -> str:
+    """Write a count, its thousands set apart: « 12 345 »."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def commitments_of(count: int, total: int) -> str:

@@ -2,7 +2,7 @@
 
 import enum
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -16,6 +16,8 @@ from sqlalchemy import (
     LargeBinary,
     String,
     TypeDecorator,
+    false,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, attribute_keyed_dict, mapped_column, relationship
 
@@ -46,6 +48,10 @@ class UTCDateTime(TypeDecorator[datetime]):
 def _enum(kind: type[enum.Enum]) -> Enum:
     """Store an enum as its value, in a plain text column that any database can alter."""
     return Enum(kind, native_enum=False, length=32, values_callable=lambda e: [member.value for member in e])
+
+
+#: A folded text; compared byte by byte, on every engine and in every locale.
+FOLDED = String(400).with_variant(String(400, collation="C"), "postgresql")
 
 
 class Base(DeclarativeBase):
@@ -146,6 +152,10 @@ class Signature(Base):
     new_email: Mapped[str | None] = mapped_column(String(254))
     #: How often its owner closed their session: each time closes those opened before, on every device.
     closed_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    #: Whether search engines may show it: its owner may say no.
+    indexable: Mapped[bool] = mapped_column(default=True, server_default=true())
+    #: Whether the register has yet to take its last change: it waits out a silence.
+    to_list: Mapped[bool] = mapped_column(default=False, server_default=false())
     #: Access links used so far. Each use makes the links sent before it worthless.
     access_count: Mapped[int] = mapped_column(default=0)
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("signature.id"))
@@ -188,9 +198,13 @@ class Signature(Base):
             sqlite_where=status == Status.CONFIRMED,
             postgresql_where=status == Status.CONFIRMED,
         ),
-        # The register reads it newest first, a page at a time.
-        Index("ix_signature_register", "status", "confirmed_at", "id"),
-        Index("ix_signature_commune", "commune", "status", "confirmed_at", "id"),
+        # The few that wait for the register, among all those that do not.
+        Index(
+            "ix_signature_to_list",
+            "id",
+            sqlite_where=to_list.is_(True),
+            postgresql_where=to_list.is_(True),
+        ),
     )
 
     @property
@@ -215,6 +229,94 @@ class Pledge(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     taken_at: Mapped[datetime]
     signature: Mapped[Signature] = relationship(back_populates="pledges")
+
+
+class Entry(Base):
+    """One line of the register: a confirmed signature as everybody may read it.
+
+    Written by `app.listing` alone, with what it changes. No line: not public.
+    """
+
+    __tablename__ = "entry"
+
+    signature_id: Mapped[int] = mapped_column(
+        ForeignKey("signature.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    code: Mapped[str] = mapped_column(String(20), unique=True)
+    given_name: Mapped[str] = mapped_column(String(60))
+    family_name: Mapped[str] = mapped_column(String(60))
+    #: Family name, then given name, folded: the alphabetical order.
+    sort_key: Mapped[str] = mapped_column(FOLDED)
+    role: Mapped[Role] = mapped_column(_enum(Role))
+    list_name: Mapped[str | None] = mapped_column(String(80))
+    commune: Mapped[str] = mapped_column(String(5))  # INSEE code
+    epci: Mapped[str] = mapped_column(String(9))  # SIREN
+    district: Mapped[str] = mapped_column(String(4))  # INSEE code of the arrondissement
+    #: The commitments taken, as bits: 1 for the first, 2 for the second, 4 for the third…
+    mask: Mapped[int]
+    #: The day on which each was taken, in Paris: {"1": "2026-03-01"}.
+    taken_on: Mapped[dict[str, str]] = mapped_column(JSON)
+    indexable: Mapped[bool]
+    confirmed_at: Mapped[datetime]
+    #: When this line last changed.
+    changed_at: Mapped[datetime]
+
+    __table_args__ = tuple(
+        # Each place is read in both orders, a page at a time.
+        Index(f"ix_entry_{place or 'all'}_{order}", *filter(None, (place, order, "code")))
+        for place in (None, "commune", "epci", "district")
+        for order in ("confirmed_at", "sort_key")
+    )
+
+    @property
+    def full_name(self) -> str:
+        """Given name, then family name."""
+        return f"{self.given_name} {self.family_name}"
+
+    @property
+    def taken(self) -> dict[int, date]:
+        """The commitments taken, and the day of each."""
+        return {int(number): date.fromisoformat(day) for number, day in self.taken_on.items()}
+
+
+class Spelling(Base):
+    """One way to begin a public name: « martin elodie », « elodie martin ». What a search looks up."""
+
+    __tablename__ = "spelling"
+
+    code: Mapped[str] = mapped_column(ForeignKey("entry.code", ondelete="CASCADE"), primary_key=True)
+    #: How many words it is turned by.
+    position: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(FOLDED)
+    commune: Mapped[str] = mapped_column(String(5))
+    epci: Mapped[str] = mapped_column(String(9))
+
+    __table_args__ = (
+        Index("ix_spelling_key", "key", "code"),
+        Index("ix_spelling_commune", "commune", "key", "code"),
+        Index("ix_spelling_epci", "epci", "key", "code"),
+    )
+
+
+class Tally(Base):
+    """How many lines of the register have one commitment, in one commune and one role. Number 0: any."""
+
+    __tablename__ = "tally"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    commune: Mapped[str] = mapped_column(String(5), primary_key=True)
+    role: Mapped[Role] = mapped_column(_enum(Role), primary_key=True)
+    count: Mapped[int]
+
+
+class Revision(Base):
+    """How often, and when last, the register changed in one commune: what caches ask."""
+
+    __tablename__ = "revision"
+
+    commune: Mapped[str] = mapped_column(String(5), primary_key=True)
+    number: Mapped[int]
+    changed_at: Mapped[datetime]
 
 
 class Consent(Base):

@@ -1,45 +1,212 @@
-"""The register: the confirmed signatures, as everybody may read them."""
+"""The register as it is read: filtered, in order, a page at a time. What several pages share."""
 
-from collections.abc import Sequence
+import base64
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from app.extensions import db
-from app.models import Signature, Status
+from app.data.communes import Commune, Communes
+from app.extensions import communes, db
+from app.models import Entry, Revision, Role, Spelling, Tally
+from app.text import fold
 
 PAGE_SIZE = 25
+#: Comes after every text that begins in the same way.
+_END = "\U0010ffff"
+
+
+class Order(Enum):
+    """By date, the newest first; or by name. Never by how much was taken."""
+
+    DATE = "date"
+    NAME = "nom"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is asked of the register: nothing, the whole of it."""
+
+    commune: str | None = None  # INSEE code
+    epci: str | None = None  # SIREN
+    district: str | None = None  # INSEE code of the arrondissement
+    commitment: int | None = None
+    roles: frozenset[Role] = frozenset()  # none: all
+    name: str = ""  # as it was typed
+    order: Order = Order.DATE
+
+    @property
+    def key(self) -> str:
+        """The beginning of a spelling that is looked up."""
+        return fold(self.name)
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What a line must be; its name is looked up elsewhere."""
+        places = {Entry.commune: self.commune, Entry.epci: self.epci, Entry.district: self.district}
+        conditions = [column == place for column, place in places.items() if place is not None]
+        if self.commitment is not None:
+            conditions.append(Entry.mask.bitwise_and(1 << (self.commitment - 1)) != 0)
+        if self.roles:
+            conditions.append(Entry.role.in_(self.roles))
+        return conditions
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place between two lines, which stays where it is while people sign and withdraw."""
+
+    value: str  # of what the lines are in the order of
+    code: str  # of the line beside
+    backwards: bool = False  # whether what is wanted comes before
+
+    def __str__(self) -> str:
+        written = json.dumps([self.value, self.code], ensure_ascii=False, separators=(",", ":"))
+        return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str, *, backwards: bool) -> "Cursor":
+        """Read a cursor from an address. Raises: ValueError."""
+        value, code = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if not isinstance(value, str) or not isinstance(code, str):
+            raise ValueError(text)
+        return cls(value, code, backwards)
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page of the register, newest first."""
+    """One page of the register."""
 
-    signatures: Sequence[Signature]
-    total: int
-    #: The code that continues the list, where it goes on.
-    after: str | None
+    entries: Sequence[Entry]
+    #: How many lines the search finds in all; None where they are not counted: a name that many bear.
+    total: int | None
+    before: Cursor | None
+    after: Cursor | None
 
 
-def page(commune: str | None = None, after: str | None = None) -> Page:
-    """Return the signatures of the territory, or of one commune, that follow the one of code ``after``."""
-    public = _public(commune)
-    total = db.session.scalar(select(func.count()).select_from(public.subquery())) or 0
-    start = find(after) if after else None
-    if start:
-        public = public.where(tuple_(Signature.confirmed_at, Signature.id) < (start.confirmed_at, start.id))
-    newest = public.order_by(Signature.confirmed_at.desc(), Signature.id.desc()).limit(PAGE_SIZE + 1)
-    found = db.session.scalars(newest).all()
+def page(search: Search, cursor: Cursor | None = None) -> Page:
+    """Return the lines of a search that follow, or come before, a cursor; the first ones without.
+
+    Raises: ValueError, where the cursor is of another order.
+    """
+    backwards = cursor is not None and cursor.backwards
+    lines, key = _lines(search)
+    descending = (key.key == "confirmed_at") != backwards
+    place: Any = tuple_(key, Entry.code)
+    if cursor:
+        value: Any = datetime.fromisoformat(cursor.value) if key.key == "confirmed_at" else cursor.value
+        lines = lines.where(place < (value, cursor.code) if descending else place > (value, cursor.code))
+    lines = lines.order_by(key.desc() if descending else key, Entry.code.desc() if descending else Entry.code)
+    found = db.session.execute(lines.add_columns(key).limit(PAGE_SIZE + 1)).all()
     more = len(found) > PAGE_SIZE
-    return Page(found[:PAGE_SIZE], total, found[PAGE_SIZE - 1].code if more else None)
+    shown = found[:PAGE_SIZE][:: -1 if backwards else 1]
+    before, after = (more, True) if backwards else (cursor is not None, more)
+    total = None if search.key else total_of(search)
+    if search.key and not before and not after:
+        total = len(shown)
+    return Page(
+        entries=[entry for entry, _ in shown],
+        total=total,
+        before=_cursor(shown[0], backwards=True) if before and shown else None,
+        after=_cursor(shown[-1]) if after and shown else None,
+    )
 
 
-def find(code: str) -> Signature | None:
-    """Return one public signature."""
-    return db.session.scalar(_public().where(Signature.code == code))
+def _lines(search: Search) -> tuple[Select[Any], InstrumentedAttribute[Any]]:
+    """Select the lines of a search, and return what they are in the order of."""
+    if not search.key:
+        order = {Order.DATE: Entry.confirmed_at, Order.NAME: Entry.sort_key}[search.order]
+        return select(Entry).where(*search.conditions), order
+    # Whoever bears the name in two ways is found by the first one alone.
+    earlier = aliased(Spelling)
+    twice = select(earlier.code).where(
+        earlier.code == Spelling.code, earlier.position < Spelling.position, _begins(earlier.key, search.key)
+    )
+    places = {Spelling.commune: search.commune, Spelling.epci: search.epci}
+    spelt = and_(
+        _begins(Spelling.key, search.key),
+        *(column == place for column, place in places.items() if place is not None),
+        ~twice.exists(),
+    )
+    lines = select(Entry).join(Spelling, Spelling.code == Entry.code).where(spelt, *search.conditions)
+    return lines, Spelling.key
 
 
-def _public(commune: str | None = None) -> Select[Signature]:
-    """Select what is public: confirmed, not withdrawn, and holding at least one commitment."""
-    public = select(Signature).where(Signature.status == Status.CONFIRMED, Signature.pledges.any())
-    return public.where(Signature.commune == commune) if commune else public
+def _begins(key: InstrumentedAttribute[str], beginning: str) -> ColumnElement[bool]:
+    return and_(key >= beginning, key < beginning + _END)
+
+
+def _cursor(row: Any, *, backwards: bool = False) -> Cursor:
+    entry, value = row
+    return Cursor(value.isoformat() if isinstance(value, datetime) else value, entry.code, backwards)
+
+
+def find(code: str) -> Entry | None:
+    """Return one line of the register."""
+    return db.session.scalar(select(Entry).where(Entry.code == code))
+
+
+def total_of(search: Search) -> int:
+    """Count the lines of a search without a name, from the tally."""
+    counted = select(func.sum(Tally.count)).where(Tally.number == (search.commitment or 0), *_tallied(search))
+    return db.session.scalar(counted) or 0
+
+
+def counts(search: Search) -> Mapping[int, int]:
+    """Count the lines of a search without a name by commitment; under 0, all of them."""
+    counted = select(Tally.number, func.sum(Tally.count)).where(*_tallied(search)).group_by(Tally.number)
+    return dict(db.session.execute(counted).all())
+
+
+def _tallied(search: Search) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    places = _communes_of(search, communes)
+    if places is not None:
+        conditions.append(Tally.commune.in_([commune.insee for commune in places]))
+    if search.roles:
+        conditions.append(Tally.role.in_(search.roles))
+    return conditions
+
+
+def _communes_of(search: Search, communes: Communes) -> list[Commune] | None:
+    """Return the communes that a search is about; None where it is about all of them."""
+    if search.commune is search.epci is search.district is None:
+        return None
+    return [
+        commune
+        for commune in communes
+        if search.commune in (None, commune.insee)
+        and search.epci in (None, commune.epci.code)
+        and search.district in (None, commune.district.code)
+    ]
+
+
+def coverage() -> Mapping[str, Mapping[int, int]]:
+    """Count lines by commune, then by commitment; under 0, all of them. What is not there has none."""
+    counted = select(Tally.commune, Tally.number, func.sum(Tally.count)).group_by(Tally.commune, Tally.number)
+    by_commune: dict[str, dict[int, int]] = {}
+    for insee, number, count in db.session.execute(counted):
+        by_commune.setdefault(insee, {})[number] = count
+    return by_commune
+
+
+@dataclass(frozen=True)
+class Version:
+    """What tells one state of the register from the next."""
+
+    number: int
+    changed_at: datetime | None
+
+
+def version(insee: str | None = None) -> Version:
+    """Return the version of the register, or of its part in one commune."""
+    asked = select(func.coalesce(func.sum(Revision.number), 0), func.max(Revision.changed_at))
+    if insee:
+        asked = asked.where(Revision.commune == insee)
+    number, changed_at = db.session.execute(asked).one()
+    return Version(int(number), changed_at)

@@ -14,7 +14,7 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import Select, delete, func, or_, select
 
-from app import ledger
+from app import ledger, listing
 from app.extensions import charter, db
 from app.french import paris_day
 from app.models import Certificate, Event, Letter, LetterKind, LetterState, Signature, Status
@@ -179,6 +179,8 @@ def _apply(rule: Rule, now: datetime, dry_run: bool) -> list[str]:
 def _erase(rows: Sequence[Signature] | Sequence[Letter]) -> None:
     """Erase rows in one statement; the database takes along what refers to them, and loads none of it."""
     table = type(rows[0])
+    if table is Signature:
+        listing.unlist(db.session(), [row.id for row in rows])
     chosen = table.id.in_([row.id for row in rows])
     db.session.execute(delete(table).where(chosen).execution_options(synchronize_session=False))
     db.session.expunge_all()

@@ -5,16 +5,15 @@ from datetime import datetime
 from flask import url_for
 
 from app.certificate.snapshot import Snapshot
-from app.data.communes import Commune
+from app.data.communes import Commune, unknown_commune
 from app.extensions import charter, communes
 from app.french import paris_day
-from app.models import Certificate, Signature
+from app.models import Certificate, Entry, Signature
 
 
-def commune_of(signature: Signature) -> Commune:
+def commune_of(signature: Signature | Entry) -> Commune:
     """Return the commune; one that has left the file keeps its INSEE code for a name."""
-    insee = str(signature.commune)
-    return communes.get(insee) or Commune(insee, insee, "", "", ())
+    return communes.get(str(signature.commune)) or unknown_commune(str(signature.commune))
 
 
 def snapshot(signature: Signature, number: str, at: datetime) -> Snapshot:

@@ -68,5 +68,5 @@ def test_a_slip_of_the_finger_is_understood():
     ],
 )
 def test_prepositions(name, at, of):
-    commune = Commune("24000", name, "", "", ())
+    commune = Commune("24000", name)
     assert (commune.at, commune.of) == (at, of)

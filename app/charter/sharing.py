@@ -2,7 +2,7 @@
 
 import json
 
-from flask import Response, abort, render_template
+from flask import Response, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from app import register
@@ -34,5 +34,9 @@ def poster() -> ResponseReturnValue:
 
 
 def _card() -> Card:
-    """Return what my signature shows, or abort: what is not public is not there to be shared."""
-    return card(register.find(require_signatory().code) or abort(404))
+    """Return what my signature shows; what is not public, or not yet, is not there to be shared."""
+    entry = register.find(require_signatory().code)
+    if entry is None:
+        flash("Votre signature n’est pas dans le registre public pour l’instant : il n’y a rien à partager.")
+        abort(redirect(url_for(".own"), code=303))
+    return card(entry)

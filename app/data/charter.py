@@ -6,11 +6,13 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
 from click import ClickException
+
+from app.french import paris_day, paris_midnight
 
 #: The page, the certificate and the ten posters are drawn for one row of panels.
 MAX_COMMITMENTS = 10
@@ -58,7 +60,22 @@ class Campaign:
 
     name: str
     polling_days: tuple[date, ...]
+    #: The first and the last day of each silence, both included (Code électoral, art. L. 49).
+    silence: tuple[tuple[date, date], ...]
     mandate_ends: date
+
+    def silence_until(self, moment: datetime) -> datetime | None:
+        """Return the midnight that ends the silence of that moment, in Paris; None outside of any."""
+        day = paris_day(moment)
+        last = next((last for first, last in self.silence if first <= day <= last), None)
+        return paris_midnight(last + timedelta(days=1)) if last else None
+
+    def last_switch(self, moment: datetime) -> datetime | None:
+        """Return when a silence last began or ended."""
+        switches = [
+            paris_midnight(day) for first, last in self.silence for day in (first, last + timedelta(days=1))
+        ]
+        return max((switch for switch in switches if switch <= moment), default=None)
 
 
 @dataclass(frozen=True)
@@ -103,6 +120,12 @@ def load_charter(path: Path) -> Charter:
     return _Reader(path, source, content).charter()
 
 
+def _is_span(value: Any) -> bool:
+    """Whether this is a first and a last day, in that order."""
+    days = isinstance(value, list) and len(value) == 2 and all(type(day) is date for day in value)
+    return days and value[0] <= value[1]
+
+
 class _Reader:
     """Turn parsed TOML into a Charter, and say where the file is wrong."""
 
@@ -135,13 +158,17 @@ class _Reader:
         return Territory(name=self.text(table, "territory", "name"), **files)
 
     def campaign(self) -> Campaign:
-        table = self.table(self.content["campaign"], "campaign", {"name", "polling_days", "mandate_ends"})
-        days, end = table["polling_days"], table["mandate_ends"]
+        fields = {"name", "polling_days", "silence", "mandate_ends"}
+        table = self.table(self.content["campaign"], "campaign", fields)
+        days, silence, end = table["polling_days"], table["silence"], table["mandate_ends"]
         if not isinstance(days, list) or not days or not all(type(day) is date for day in days):
             self.fail("campaign", "polling_days", "must be a list of dates, as [2026-03-15]")
         if type(end) is not date:
             self.fail("campaign", "mandate_ends", "must be a date, as 2032-03-31")
-        return Campaign(self.text(table, "campaign", "name"), tuple(sorted(days)), end)
+        if not isinstance(silence, list) or not all(map(_is_span, silence)):
+            self.fail("campaign", "silence", "must be a list as [[2026-03-14, 2026-03-15]]: first, last day")
+        spans = tuple(sorted((first, last) for first, last in silence))
+        return Campaign(self.text(table, "campaign", "name"), tuple(sorted(days)), spans, end)
 
     def commitments(self) -> tuple[Commitment, ...]:
         commitments = []

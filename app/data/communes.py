@@ -13,14 +13,26 @@ MOST_CHOICES = 25
 
 
 @dataclass(frozen=True)
+class Area:
+    """A group of communes: an intercommunality (EPCI, SIREN code) or an arrondissement (INSEE code)."""
+
+    code: str
+    name: str
+
+
+#: Of a commune that has left the file.
+NOWHERE = Area("", "")
+
+
+@dataclass(frozen=True)
 class Commune:
     """One commune of the *Code officiel géographique* (INSEE)."""
 
     insee: str
     name: str
-    district: str  # arrondissement
-    epci: str
-    postcodes: tuple[str, ...]
+    district: Area = NOWHERE  # arrondissement
+    epci: Area = NOWHERE
+    postcodes: tuple[str, ...] = ()
     former_names: tuple[str, ...] = ()
 
     @property
@@ -44,6 +56,11 @@ def _split_article(name: str) -> tuple[str, str]:
     return (article, rest) if article in ("Le", "Les") else ("", name)
 
 
+def unknown_commune(insee: str) -> Commune:
+    """Return what is left of a commune that has left the file: its INSEE code for a name."""
+    return Commune(insee, insee)
+
+
 class Communes:
     """All the communes, by INSEE code and by what people type.
 
@@ -58,6 +75,9 @@ class Communes:
                 found = self._by_key.setdefault(_key(spelling), [])
                 if commune not in found:
                     found.append(commune)
+
+        self.districts = _areas(commune.district for commune in self)
+        self.epcis = _areas(commune.epci for commune in self)
 
     def __iter__(self) -> Iterator[Commune]:
         return iter(self._by_insee.values())
@@ -89,6 +109,11 @@ class Communes:
         return list(dict.fromkeys(c for key in keys for c in self._by_key[key]))[:limit]
 
 
+def _areas(areas: Iterable[Area]) -> Mapping[str, Area]:
+    """Return each area once, by its code, in alphabetical order."""
+    return {area.code: area for area in sorted(set(areas), key=lambda area: fold(area.name))}
+
+
 def _key(typed: str) -> str:
     words = {"st": "saint", "ste": "sainte"}
     return " ".join(words.get(word, word) for word in fold(typed).split())
@@ -103,8 +128,8 @@ def load_communes(communes: Path, former_names: Path) -> Communes:
         Commune(
             insee=row["code_insee"],
             name=row["nom"].replace("'", "’"),
-            district=row["arrondissement"],
-            epci=row["epci"],
+            district=Area(row["arr"], row["arrondissement"].replace("'", "’")),
+            epci=Area(row["epci_siren"], row["epci"].replace("'", "’")),
             postcodes=tuple(row["codes_postaux"].split()),
             former_names=tuple(name.replace("'", "’") for name in former.get(row["code_insee"], ())),
         )

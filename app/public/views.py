@@ -1,9 +1,8 @@
 """The public pages. They read, set no cookie, and never see an address."""
 
 import hashlib
-from collections.abc import Sequence
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -12,59 +11,16 @@ from app.certificate import examine_file
 from app.certificate.outcomes import Verdict
 from app.certificate.snapshot import changes
 from app.clock import now
-from app.data.communes import MOST_CHOICES, Commune
-from app.extensions import communes, csrf, seal_key
+from app.extensions import csrf, seal_key
 from app.limits import limited, limited_when_unknown
 from app.models import Certificate
 from app.numbers import parse_number
-from app.register import Page
 
 bp = Blueprint("public", __name__)
 
 #: Bytes sent, the form around the file included; a certificate has some 100,000.
 FILE_MAX = 2 * 1024 * 1024
 TOO_LARGE = "Ce fichier dépasse 2 Mo : ce n’est pas un certificat de ce site."
-
-
-@bp.get("/signataires")
-def signatories() -> ResponseReturnValue:
-    """List who signed, newest first, in the whole territory or in one commune."""
-    typed = request.args.get("commune", "").strip()
-    found = communes.find(typed) if typed else []
-    if len(found) == 1 or not typed:
-        commune = found[0] if found else None
-        page = register.page(commune.insee if commune else None, request.args.get("apres"))
-        return _register(typed, commune=commune, page=page)
-    # Several to choose from, or none: nothing is listed that was not asked for.
-    vague = len(found) > MOST_CHOICES
-    choices = [] if vague else found or communes.closest(typed)
-    return _register(typed, choices=choices, vague=vague), 200 if found else 404
-
-
-def _register(
-    typed: str,
-    *,
-    commune: Commune | None = None,
-    page: Page | None = None,
-    choices: Sequence[Commune] = (),
-    vague: bool = False,
-) -> str:
-    return render_template(
-        "public/signatories.html",
-        typed=typed,
-        commune=commune,
-        page=page,
-        choices=choices,
-        vague=vague,
-        communes=communes,
-    )
-
-
-@bp.get("/signataires/<code>")
-def signatory(code: str) -> ResponseReturnValue:
-    """Show what one person took."""
-    signature = register.find(code) or abort(404)
-    return render_template("public/signatory.html", signature=signature)
 
 
 @bp.get("/verifier")

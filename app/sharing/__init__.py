@@ -8,26 +8,25 @@ from functools import lru_cache
 from flask import url_for
 
 from app.extensions import charter
-from app.models import Signature
+from app.models import Entry
 from app.sharing.card import Card as Card
 from app.signatures import commune_of
 
 
-def card(signature: Signature) -> Card:
+def card(entry: Entry) -> Card:
     """Return what there is to show of a public signature."""
-    assert signature.role is not None
     return Card(
         site=f"{charter.short_title} {charter.territory.name}",
         campaign=charter.campaign.name,
         title=charter.title,
         organisation=charter.organisation,
         commitments=charter.commitments,
-        full_name=signature.full_name,
-        role=signature.role.label,
-        list_name=signature.list_name,
-        at=commune_of(signature).at,
-        taken=frozenset(signature.pledges),
-        url=url_for("public.signatory", code=signature.code, _external=True),
+        full_name=entry.full_name,
+        role=entry.role.label,
+        list_name=entry.list_name,
+        at=commune_of(entry).at,
+        taken=frozenset(entry.taken),
+        url=url_for("public.signatory", code=entry.code, _external=True),
     )
 
 

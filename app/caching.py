@@ -1,0 +1,78 @@
+"""What tells a client that it has a page already: ETag, Last-Modified and 304 (RFC 9110, 8.8 and 13).
+
+A public page is made of the register as it stands, of the address asked, and of the program itself. Its
+tag names the three, so that a page that has not changed is not even made.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from flask import Flask, Response, current_app, make_response, request
+from flask.typing import ResponseReturnValue
+
+from app.clock import now
+from app.config import DEFAULTS
+from app.extensions import charter
+from app.register import Version
+
+ROOT = Path(__file__).parents[1]
+#: Last-Modified counts in seconds: what changed this recently may change once more within the same one.
+SETTLED = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Release:
+    """The program as it runs: its code, templates and settings."""
+
+    name: str
+    at: datetime
+
+
+def init_app(app: Flask) -> None:
+    """Name what the pages are made of, besides the register."""
+    files = [*ROOT.glob("app/**/*.py"), *ROOT.glob("templates/**/*"), Path(app.config["CHARTER_FILE"])]
+    texts = sorted(path for path in files if path.is_file())
+    digest = hashlib.sha256(str(app.static_url_path).encode())
+    for path in texts:
+        digest.update(path.read_bytes())
+    settings = {name: app.config[name] for name in DEFAULTS}  # secrets too: the digest keeps them
+    digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
+    newest = max(path.stat().st_mtime for path in texts)
+    app.extensions["release"] = Release(digest.hexdigest(), datetime.fromtimestamp(newest, UTC))
+
+
+def unless_known(version: Version, render: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
+    """Answer 304 to a client that has this page as it is now; else make it. Errors are never kept."""
+    if current_app.debug:  # templates are being edited
+        return render()
+    tag, changed_at = _validators(version)
+    known = Response(status=200)
+    _mark(known, tag, changed_at)
+    known.make_conditional(request)
+    if known.status_code == 304:
+        return known
+    response = make_response(render())
+    if response.status_code == 200:
+        _mark(response, tag, changed_at)
+    return response
+
+
+def _validators(version: Version) -> tuple[str, datetime]:
+    release: Release = current_app.extensions["release"]
+    moment = now()
+    until = charter.campaign.silence_until(moment)
+    made_of = (release.name, request.full_path, version.number, version.changed_at, until)
+    switched = charter.campaign.last_switch(moment)
+    changes = [release.at, *filter(None, (version.changed_at, switched))]
+    return hashlib.sha256(repr(made_of).encode()).hexdigest()[:32], max(changes)
+
+
+def _mark(response: Response, tag: str, changed_at: datetime) -> None:
+    response.set_etag(tag, weak=True)  # compressed or not, it says the same
+    if now() - changed_at > SETTLED:
+        response.last_modified = changed_at
+    response.headers["Cache-Control"] = "no-cache"  # kept, and asked for each time: a withdrawal is at once

@@ -1,0 +1,197 @@
+"""The register as it is written: one line for each public signature, and the counts that pages show.
+
+Whoever changes a signature need not think of it: the session does, in the same transaction. Lines are made
+anew from what the database holds, so doing it twice changes nothing. During a silence lines stay as they
+stood, except that what is taken back is gone at once; the rest waits for `catch_up`.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from flask_sqlalchemy.session import Session
+from sqlalchemy import ColumnElement, delete, event, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import UOWTransaction
+
+from app.clock import now
+from app.data.communes import Communes, unknown_commune
+from app.extensions import charter, communes, db
+from app.french import paris_day
+from app.models import Entry, Pledge, Revision, Role, Signature, Spelling, Status, Tally
+from app.text import fold
+
+#: Signatures in one transaction: while it lasts, nobody else writes (SQLite).
+BATCH = 100
+#: Longer names are found by their first words.
+MOST_SPELLINGS = 12
+
+#: Rows are written as they are told: no object in the session stands for them.
+_PLAIN = {"synchronize_session": False}
+#: What the rows of `Spelling` repeat.
+_SPELT = ("sort_key", "commune", "epci")
+_LINE = tuple(column for column in Entry.__table__.columns if column.name != "changed_at")
+_OWN = (
+    Signature.id, Signature.status, Signature.code, Signature.given_name, Signature.family_name,
+    Signature.role, Signature.list_name, Signature.commune, Signature.indexable, Signature.confirmed_at,
+    Signature.to_list,
+)  # fmt: skip
+_INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def line(signature: Any, pledges: Mapping[int, datetime], communes: Communes) -> dict[str, Any]:
+    """Return what the register says of a public signature: the columns of `Entry`, but for `changed_at`."""
+    commune = communes.get(signature.commune) or unknown_commune(signature.commune)
+    return {
+        "signature_id": signature.id,
+        "code": signature.code,
+        "given_name": signature.given_name,
+        "family_name": signature.family_name,
+        "sort_key": fold(f"{signature.family_name} {signature.given_name}"),
+        "role": signature.role,
+        "list_name": signature.list_name,
+        "commune": commune.insee,
+        "epci": commune.epci.code,
+        "district": commune.district.code,
+        "mask": sum(1 << (number - 1) for number in pledges),
+        "taken_on": {str(n): paris_day(at).isoformat() for n, at in sorted(pledges.items())},
+        "indexable": signature.indexable,
+        "confirmed_at": signature.confirmed_at,
+    }
+
+
+def spellings(line: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of `Spelling` of a line: its name turned to begin with each of its words."""
+    words = line["sort_key"].split()
+    return [
+        {
+            "code": line["code"],
+            "position": position,
+            "key": " ".join(words[position:] + words[:position]),
+            "commune": line["commune"],
+            "epci": line["epci"],
+        }
+        for position in range(min(len(words), MOST_SPELLINGS))
+    ]
+
+
+def counts(line: Mapping[str, Any] | None) -> Counter[tuple[int, str, Role]]:
+    """Return what a line adds to each `Tally`, by its key."""
+    if line is None:
+        return Counter()
+    numbers = (0, *map(int, line["taken_on"]))
+    return Counter((number, line["commune"], line["role"]) for number in numbers)
+
+
+def relist(session: Session, signature_id: int, moment: datetime) -> None:
+    """Make the line of one signature what it must be now, or note that it waits for the end of a silence."""
+    # From the database, behind a lock: what another process has just changed counts too.
+    own = session.execute(select(*_OWN).where(Signature.id == signature_id).with_for_update()).one_or_none()
+    old = _lines(session, [signature_id]).get(signature_id)
+    confirmed = own is not None and own.status is Status.CONFIRMED
+    new = _line_of(session, own) if confirmed else None
+    waits = confirmed and not _same(old, new) and charter.campaign.silence_until(moment) is not None
+    if own is not None and own.to_list != waits:
+        _set(session, Signature, Signature.id == signature_id, to_list=waits)
+    if waits and old and own and own.indexable != old["indexable"]:  # no reason to wait for that
+        new = {**old, "indexable": own.indexable}
+    elif waits:
+        return
+    if not _same(old, new):
+        _replace(session, old, new, moment)
+
+
+def _lines(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    rows = session.execute(select(*_LINE).where(Entry.signature_id.in_(ids))).mappings()
+    return {row["signature_id"]: dict(row) for row in rows}
+
+
+def _line_of(session: Session, own: Any) -> dict[str, Any] | None:
+    pledges = session.execute(select(Pledge.number, Pledge.taken_at).where(Pledge.signature_id == own.id))
+    taken = dict(pledges.all())
+    return line(own, taken, communes) if taken else None
+
+
+def _same(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
+    if old is None or new is None:
+        return old is new
+    return all(old[name] == value for name, value in new.items())
+
+
+def _replace(
+    session: Session, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, moment: datetime
+) -> None:
+    """Write one line in the place of another, and count the difference."""
+    if old is None and new is not None:
+        session.execute(insert(Entry).values(**new, changed_at=moment))
+    elif old is not None and new is None:
+        session.execute(delete(Spelling).where(Spelling.code == old["code"]), execution_options=_PLAIN)
+        session.execute(delete(Entry).where(Entry.code == old["code"]), execution_options=_PLAIN)
+    elif old is not None and new is not None:
+        _set(session, Entry, Entry.code == old["code"], **new, changed_at=moment)
+    if new is not None and (old is None or any(old[name] != new[name] for name in _SPELT)):
+        session.execute(delete(Spelling).where(Spelling.code == new["code"]), execution_options=_PLAIN)
+        session.execute(insert(Spelling), spellings(new))
+    difference = counts(new)
+    difference.subtract(counts(old))
+    _count(session, difference)
+    for insee in sorted({line["commune"] for line in (old, new) if line}):
+        _add(session, Revision, {"commune": insee}, {"number": 1}, changed_at=moment)
+
+
+def _count(session: Session, difference: Mapping[tuple[int, str, Role], int]) -> None:
+    # In one order everywhere: two who count in the same commune wait, and never for each other.
+    for number, commune, role in sorted(difference, key=lambda key: (*key[:2], key[2].value)):
+        if more := difference[number, commune, role]:
+            _add(session, Tally, {"number": number, "commune": commune, "role": role}, {"count": more})
+
+
+def _add(
+    session: Session, table: Any, key: Mapping[str, Any], more: Mapping[str, int], **others: Any
+) -> None:
+    """Add to the numbers of a row, which is made if it is not there."""
+    row = _INSERT[session.get_bind().dialect.name](table).values(**key, **more, **others)
+    sums = {name: getattr(table, name) + row.excluded[name] for name in more}
+    session.execute(row.on_conflict_do_update(index_elements=list(key), set_={**sums, **others}))
+
+
+def _set(session: Session, table: Any, where: ColumnElement[bool], **values: Any) -> None:
+    session.execute(update(table).where(where).values(**values), execution_options=_PLAIN)
+
+
+def unlist(session: Session, ids: Sequence[int]) -> None:
+    """Take the lines of signatures that are about to be erased off the register, and off its counts."""
+    for old in _lines(session, ids).values():
+        _replace(session, old, None, now())
+
+
+@event.listens_for(db.session, "before_flush")
+def _before_flush(session: Session, _context: UOWTransaction, _instances: Any) -> None:
+    erased = [row.id for row in session.deleted if isinstance(row, Signature)]
+    if erased:
+        unlist(session, erased)
+
+
+@event.listens_for(db.session, "after_flush")
+def _after_flush(session: Session, _context: UOWTransaction) -> None:
+    moment = now()
+    written = [row for row in (*session.new, *session.dirty) if isinstance(row, Signature)]
+    for row in sorted(written, key=lambda row: row.id):
+        if row.status in (Status.CONFIRMED, Status.WITHDRAWN):
+            relist(session, row.id, moment)
+
+
+def catch_up(moment: datetime) -> int:
+    """List what has waited for the end of a silence, and return how many signatures that was."""
+    if charter.campaign.silence_until(moment):
+        return 0
+    caught = 0
+    waiting = select(Signature.id).where(Signature.to_list.is_(True)).order_by(Signature.id).limit(BATCH)
+    while ids := db.session.scalars(waiting).all():
+        for signature_id in ids:
+            relist(db.session(), signature_id, moment)
+        db.session.commit()
+        caught += len(ids)
+    db.session.rollback()
+    return caught
