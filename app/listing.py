@@ -136,15 +136,20 @@ def _replace(
     difference = counts(new)
     difference.subtract(counts(old))
     _count(session, difference)
-    for insee in sorted({line["commune"] for line in (old, new) if line}):
-        _add(session, Revision, {"commune": insee}, {"number": 1}, changed_at=moment)
+    for epci in sorted({line["epci"] for line in (old, new) if line}):
+        _add(session, Revision, {"epci": epci}, {"number": 1}, changed_at=moment)
 
 
 def _count(session: Session, difference: Mapping[tuple[int, str, Role], int]) -> None:
+    """Add to the tallies; one that comes to nothing goes, or it would tell what somebody took back."""
     # In one order everywhere: two who count in the same commune wait, and never for each other.
     for number, commune, role in sorted(difference, key=lambda key: (*key[:2], key[2].value)):
         if more := difference[number, commune, role]:
-            _add(session, Tally, {"number": number, "commune": commune, "role": role}, {"count": more})
+            key = {"number": number, "commune": commune, "role": role}
+            _add(session, Tally, key, {"count": more})
+            emptied = delete(Tally).filter_by(**key, count=0)
+            if more < 0:
+                session.execute(emptied, execution_options=_PLAIN)
 
 
 def _add(

@@ -310,11 +310,14 @@ class Tally(Base):
 
 
 class Revision(Base):
-    """How often, and when last, the register changed in one commune: what caches ask."""
+    """How often, and when last, the register changed in one EPCI: what caches ask.
+
+    By commune, it would tell in which village somebody took back the only signature.
+    """
 
     __tablename__ = "revision"
 
-    commune: Mapped[str] = mapped_column(String(5), primary_key=True)
+    epci: Mapped[str] = mapped_column(String(9), primary_key=True)
     number: Mapped[int]
     changed_at: Mapped[datetime]
 

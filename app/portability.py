@@ -67,6 +67,7 @@ def all_held(signature: Signature) -> dict[str, Any]:
         "changee_le": _time(signature.touched_at),
         "confirmee_le": _time(signature.confirmed_at),
         "retiree_le": _time(signature.withdrawn_at),
+        "moteurs_de_recherche": signature.indexable,
         "sessions_fermees": signature.closed_count,
         "liens_utilises": signature.access_count,
         "engagements": [

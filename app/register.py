@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from app.data.communes import Commune, Communes
+from app.data.communes import Commune, Communes, unknown_commune
 from app.extensions import communes, db
 from app.models import Entry, Revision, Role, Spelling, Tally
 from app.text import fold
@@ -204,9 +204,9 @@ class Version:
 
 
 def version(insee: str | None = None) -> Version:
-    """Return the version of the register, or of its part in one commune."""
+    """Return the version of the register, or of a part that one commune is in."""
     asked = select(func.coalesce(func.sum(Revision.number), 0), func.max(Revision.changed_at))
     if insee:
-        asked = asked.where(Revision.commune == insee)
+        asked = asked.where(Revision.epci == (communes.get(insee) or unknown_commune(insee)).epci.code)
     number, changed_at = db.session.execute(asked).one()
     return Version(int(number), changed_at)

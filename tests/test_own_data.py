@@ -30,6 +30,7 @@ INTERNAL = "counts rows: it tells nothing about the person"
 LEFT_OUT = {
     "signature.id": INTERNAL,
     "signature.merged_into_id": INTERNAL + "; the merged ones are in signatures_jointes",
+    "signature.to_list": INTERNAL + ": whether its line in the register is to be written anew",
     "signature.name_key": "the name once more, without case and accents",
     "pledge.signature_id": INTERNAL,
     "consent.id": INTERNAL,
@@ -45,7 +46,12 @@ LEFT_OUT = {
 }
 HOLD_SOMETHING = {"signature", "pledge", "consent", "certificate", "letter", "event"}
 #: Tables that hold nothing of somebody who signed, and why.
-HOLD_NOTHING: dict[str, str] = {}
+HOLD_NOTHING = {
+    "entry": "what the register shows of a signature: its own columns once more",
+    "spelling": "its name once more, to be searched",
+    "tally": "counts of signatures",
+    "revision": "when the register changed",
+}
 COLUMNS = [column for table in Base.metadata.sorted_tables for column in table.columns]
 PATH = "/ma-signature/donnees.json"
 

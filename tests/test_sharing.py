@@ -146,16 +146,15 @@ def test_what_is_given_back_is_gone_at_once(kit, candidate, citizen):
     for number in (1, 3, 4):
         page = page.submit(f"#prendre-{number}")
     assert "section[aria-labelledby=partage-titre]" not in page
-    for path in (
-        f"/signataires/{code}/badge.svg",
-        f"/signataires/{code}/image.png",
-        "/ma-signature/partager",
-        "/ma-signature/affiche.pdf",
-    ):
+    for path in (f"/signataires/{code}/badge.svg", f"/signataires/{code}/image.png"):
         answer = candidate.open(path)
         assert answer.status == 404, path
         assert "no-store" in answer.response.headers["Cache-Control"]
         assert "Martin" not in answer.response.data.decode(errors="replace")
+    for path in ("/ma-signature/partager", "/ma-signature/affiche.pdf"):
+        answer = candidate.open(path)
+        assert answer.url == "/ma-signature"
+        assert "il n’y a rien à partager" in answer.text()
 
 
 def test_what_is_withdrawn_is_gone_at_once(kit, candidate, citizen):

@@ -15,10 +15,10 @@ FOLDED = sa.String(length=400).with_variant(sa.String(length=400, collation="C")
 def upgrade() -> None:
     op.create_table(
         "revision",
-        sa.Column("commune", sa.String(length=5), nullable=False),
+        sa.Column("epci", sa.String(length=9), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("commune", name=op.f("pk_revision")),
+        sa.PrimaryKeyConstraint("epci", name=op.f("pk_revision")),
     )
     op.create_table(
         "tally",
