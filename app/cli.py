@@ -6,17 +6,37 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from app import checks, courier, retention
+from app import checks, courier, recount, retention
 from app.certificate import draw_charter, seal_certificate
 from app.certificate.outcomes import SealError
 from app.clock import now
-from app.extensions import charter, new_seal_key, seal_file
+from app.extensions import charter, db, new_seal_key, seal_file
 from app.numbers import new_number
 from app.sealkey import KeyUnusable, SealKey, former_file, open_key, read_key, replace_key
 
 letters = AppGroup("letters", help="The outbox.")
 privacy = AppGroup("privacy", help="Personal data.")
+register = AppGroup("register", help="The public list of signatures.")
 seal = AppGroup("seal", help="The key that seals the certificates.")
+
+
+@register.command("check")
+@click.option("--mend", is_flag=True, help="Write anew what differs.")
+@click.pass_context
+def check_register(context: click.Context, mend: bool) -> None:
+    """Recount the whole register, and say what differs; exit status 1 where something does."""
+    count = 0
+    for difference in recount.differences():
+        count += 1
+        click.echo(f"{difference.what} {difference.of}: {difference.found}, not {difference.wanted}")
+        if mend:
+            difference.mend(db.session())
+            db.session.commit()
+    click.echo(
+        f"{count} {'difference' if count == 1 else 'differences'}{', mended' if count and mend else ''}"
+    )
+    if count and not mend:
+        context.exit(1)
 
 
 @letters.command()
@@ -128,3 +148,4 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(letters)
     app.cli.add_command(seal)
     app.cli.add_command(privacy)
+    app.cli.add_command(register)

@@ -1,6 +1,7 @@
 """The Flask extensions, and how this program speaks to SQLite."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,16 @@ def init_app(app: Flask) -> None:
             event.listen(db.engine, "begin", _begin_sqlite)
 
 
+@contextmanager
+def snapshot() -> Iterator[Connection]:
+    """Read the database as it is at one moment, however long that takes; others write meanwhile."""
+    options: dict[str, Any] = {"reads_only": True}
+    if db.engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+    with db.engine.connect().execution_options(**options) as connection:
+        yield connection
+
+
 def seal_file(app: Flask) -> Path:
     """Return where the key of the seal is kept."""
     return Path(app.instance_path, app.config["SEAL_FILE"])
@@ -102,5 +113,7 @@ def _begin_sqlite(connection: Connection) -> None:
     A transaction that reads, then wants to write, fails at once with "database is locked" when somebody
     else wrote between the two, whatever the timeout. A GET never changes anything.
     """
-    reads_only = has_request_context() and request.method in ("GET", "HEAD", "OPTIONS")
+    reads_only = connection.get_execution_options().get("reads_only", False) or (
+        has_request_context() and request.method in ("GET", "HEAD", "OPTIONS")
+    )
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

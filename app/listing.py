@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from flask_sqlalchemy.session import Session
-from sqlalchemy import ColumnElement, delete, event, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, event, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import UOWTransaction
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.clock import now
 from app.data.communes import Communes, unknown_commune
@@ -32,11 +33,14 @@ _PLAIN = {"synchronize_session": False}
 #: What the rows of `Spelling` repeat.
 _SPELT = ("sort_key", "commune", "epci")
 _LINE = tuple(column for column in Entry.__table__.columns if column.name != "changed_at")
-_OWN = (
+#: What a line is made of, with the pledges.
+OWN = (
     Signature.id, Signature.status, Signature.code, Signature.given_name, Signature.family_name,
     Signature.role, Signature.list_name, Signature.commune, Signature.indexable, Signature.confirmed_at,
     Signature.to_list,
 )  # fmt: skip
+#: What rows are read through.
+Reads = Session | Connection
 _INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -84,36 +88,41 @@ def counts(line: Mapping[str, Any] | None) -> Counter[tuple[int, str, Role]]:
     return Counter((number, line["commune"], line["role"]) for number in numbers)
 
 
-def relist(session: Session, signature_id: int, moment: datetime) -> None:
-    """Make the line of one signature what it must be now, or note that it waits for the end of a silence."""
+def relist(session: Session, signature_id: int, moment: datetime) -> bool:
+    """Make the line of one signature what it must be now; return whether it waits out a silence."""
     # From the database, behind a lock: what another process has just changed counts too.
-    own = session.execute(select(*_OWN).where(Signature.id == signature_id).with_for_update()).one_or_none()
-    old = _lines(session, [signature_id]).get(signature_id)
+    own = session.execute(select(*OWN).where(Signature.id == signature_id).with_for_update()).one_or_none()
+    old = lines(session, [signature_id]).get(signature_id)
+    pledges = session.execute(
+        select(Pledge.number, Pledge.taken_at).where(Pledge.signature_id == signature_id)
+    )
+    new = line_of(own, dict(pledges.all())) if own else None
     confirmed = own is not None and own.status is Status.CONFIRMED
-    new = _line_of(session, own) if confirmed else None
-    waits = confirmed and not _same(old, new) and charter.campaign.silence_until(moment) is not None
+    waits = confirmed and not same(old, new) and charter.campaign.silence_until(moment) is not None
     if own is not None and own.to_list != waits:
         _set(session, Signature, Signature.id == signature_id, to_list=waits)
     if waits and old and own and own.indexable != old["indexable"]:  # no reason to wait for that
         new = {**old, "indexable": own.indexable}
     elif waits:
-        return
-    if not _same(old, new):
+        return True
+    if not same(old, new):
         _replace(session, old, new, moment)
+    return waits
 
 
-def _lines(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def lines(session: Reads, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return the lines of signatures as they stand, by the number of the signature."""
     rows = session.execute(select(*_LINE).where(Entry.signature_id.in_(ids))).mappings()
     return {row["signature_id"]: dict(row) for row in rows}
 
 
-def _line_of(session: Session, own: Any) -> dict[str, Any] | None:
-    pledges = session.execute(select(Pledge.number, Pledge.taken_at).where(Pledge.signature_id == own.id))
-    taken = dict(pledges.all())
-    return line(own, taken, communes) if taken else None
+def line_of(own: Any, pledges: Mapping[int, datetime]) -> dict[str, Any] | None:
+    """Return the line that a signature must have, outside of any silence; None where it is not public."""
+    return line(own, pledges, communes) if own.status is Status.CONFIRMED and pledges else None
 
 
-def _same(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
+def same(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
+    """Whether two lines say the same, whenever they were written."""
     if old is None or new is None:
         return old is new
     return all(old[name] == value for name, value in new.items())
@@ -131,16 +140,21 @@ def _replace(
     elif old is not None and new is not None:
         _set(session, Entry, Entry.code == old["code"], **new, changed_at=moment)
     if new is not None and (old is None or any(old[name] != new[name] for name in _SPELT)):
-        session.execute(delete(Spelling).where(Spelling.code == new["code"]), execution_options=_PLAIN)
-        session.execute(insert(Spelling), spellings(new))
+        respell(session, new)
     difference = counts(new)
     difference.subtract(counts(old))
-    _count(session, difference)
+    tally(session, difference)
     for epci in sorted({line["epci"] for line in (old, new) if line}):
         _add(session, Revision, {"epci": epci}, {"number": 1}, changed_at=moment)
 
 
-def _count(session: Session, difference: Mapping[tuple[int, str, Role], int]) -> None:
+def respell(session: Session, line: Mapping[str, Any]) -> None:
+    """Write the spellings of a line anew."""
+    session.execute(delete(Spelling).where(Spelling.code == line["code"]), execution_options=_PLAIN)
+    session.execute(insert(Spelling), spellings(line))
+
+
+def tally(session: Session, difference: Mapping[tuple[int, str, Role], int]) -> None:
     """Add to the tallies; one that comes to nothing goes, or it would tell what somebody took back."""
     # In one order everywhere: two who count in the same commune wait, and never for each other.
     for number, commune, role in sorted(difference, key=lambda key: (*key[:2], key[2].value)):
@@ -167,7 +181,7 @@ def _set(session: Session, table: Any, where: ColumnElement[bool], **values: Any
 
 def unlist(session: Session, ids: Sequence[int]) -> None:
     """Take the lines of signatures that are about to be erased off the register, and off its counts."""
-    for old in _lines(session, ids).values():
+    for old in lines(session, ids).values():
         _replace(session, old, None, now())
 
 
@@ -184,7 +198,8 @@ def _after_flush(session: Session, _context: UOWTransaction) -> None:
     written = [row for row in (*session.new, *session.dirty) if isinstance(row, Signature)]
     for row in sorted(written, key=lambda row: row.id):
         if row.status in (Status.CONFIRMED, Status.WITHDRAWN):
-            relist(session, row.id, moment)
+            # Said to the object as well, which is still to be shown.
+            set_committed_value(row, "to_list", relist(session, row.id, moment))
 
 
 def catch_up(moment: datetime) -> int:

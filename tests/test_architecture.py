@@ -9,9 +9,10 @@ APP = Path(__file__).parents[1] / "app"
 #: From the ground up. A module may import those before it.
 LAYERS = [
     "text", "addresses", "clock", "files", "ledger", "french", "numbers", "config", "data", "sealkey",
-    "certificate", "models", "signing", "extensions", "listing", "retention", "loading", "signatures",
-    "sharing", "portability", "issuing", "tokens", "register", "caching", "letters", "courier", "checks",
-    "htmx", "headers", "limits", "errors", "filters", "cli", "charter", "public", "dev", "__init__",
+    "certificate", "models", "signing", "extensions", "listing", "recount", "retention", "loading",
+    "signatures", "sharing", "portability", "issuing", "tokens", "register", "caching", "letters",
+    "courier", "checks", "htmx", "headers", "limits", "errors", "filters", "cli", "charter", "public",
+    "dev", "__init__",
 ]  # fmt: skip
 RANK = {name: rank for rank, name in enumerate(LAYERS)}
 MODULES = sorted(path for path in APP.rglob("*.py") if "migrations" not in path.parts)

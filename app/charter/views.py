@@ -18,7 +18,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from app import loading, signatures, signing
+from app import loading, register, signatures, signing
 from app.certificate import draw_charter
 from app.certificate.outcomes import CertificateError
 from app.charter.forms import (
@@ -179,7 +179,7 @@ def confirm(token: str) -> ResponseReturnValue:
     link, signature = opened(CONFIRM_SIGNATURE, token)
     standing = signature.merged_into or signature
     if standing.is_confirmed:
-        return render_template("charter/already.html", signature=standing)
+        return render_template("charter/already.html", signature=standing, entry=register.find(standing.code))
     if standing.status is not Status.PENDING:
         abort(410)
     if not is_good(CONFIRM_SIGNATURE, link, signature):
@@ -200,6 +200,8 @@ def confirm(token: str) -> ResponseReturnValue:
     flash(
         "Vos nouveaux engagements ont rejoint votre signature, qui garde ses dates."
         if merged
+        else "Votre signature est confirmée. Merci !"
+        if stands.to_list
         else "Votre signature est confirmée et publiée. Merci !"
     )
     return redirect(url_for(".own"), code=303)
@@ -273,6 +275,7 @@ def _own_page(signature: Signature, *, delayed: bool = False) -> str:
     return render_template(
         "charter/own.html",
         signature=signature,
+        entry=register.find(signature.code),
         agreed=next((c for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None),
         contact_words=wording(ConsentPurpose.CONTACT),
         saved=session.pop("saved", False),

@@ -102,6 +102,7 @@ def _certificate(number: str, issued: Certificate | None, *, is_file: bool = Fal
         number=number,
         snapshot=snapshot,
         withdrawn=issued is None or not issued.signature.is_confirmed,
+        waits=issued is not None and issued.signature.to_list,
         changes=changes(snapshot, present) if snapshot and present else [],
         changed_at=signatures.changed_at(shown) if shown else None,
         code=shown.signature.code if shown else None,

@@ -1,0 +1,104 @@
+"""Recount the register: read every signature, and compare what pages show with what they must show."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from flask_sqlalchemy.session import Session
+from sqlalchemy import Connection, or_, select
+
+from app import listing
+from app.clock import now
+from app.extensions import snapshot
+from app.models import Entry, Pledge, Role, Signature, Spelling, Status, Tally
+
+#: Signatures read at a time.
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that the register says otherwise than the signatures do, and how to mend it."""
+
+    what: str  # "line", "spellings" or "tally"
+    of: str  # the code of a signature, or the key of a tally; never a name
+    found: str
+    wanted: str
+    mend: Callable[[Session], object]
+
+
+#: What has a line, or should have one. What waits for the end of a silence is right as it stands.
+_LISTED = (
+    select(Signature.id)
+    .outerjoin(Entry, Entry.signature_id == Signature.id)
+    .where(or_(Signature.status == Status.CONFIRMED, Entry.signature_id.is_not(None)))
+    .order_by(Signature.id)
+)
+
+
+def differences() -> Iterator[Difference]:
+    """Say where the register differs from the signatures, both as they are at one moment. Changes nothing."""
+    tallies: Counter[tuple[int, str, Role]] = Counter()
+    with snapshot() as connection:
+        last = 0
+        while ids := connection.scalars(_LISTED.where(Signature.id > last).limit(BATCH)).all():
+            last = ids[-1]
+            found = listing.lines(connection, ids)
+            for line in found.values():
+                tallies.update(listing.counts(line))
+            yield from _compare(found, _wanted(connection, ids), _spelt(connection, found))
+        rows = connection.execute(select(Tally.number, Tally.commune, Tally.role, Tally.count))
+        kept = {(number, commune, role): count for number, commune, role, count in rows}
+    for key in sorted(tallies.keys() | kept.keys(), key=str):
+        if more := tallies[key] - kept.get(key, 0):
+            of = f"{key[1]} {key[2].value} {key[0]}"
+            recount = partial(listing.tally, difference={key: more})
+            yield Difference("tally", of, str(kept.get(key, 0)), str(tallies[key]), recount)
+
+
+def _wanted(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any] | None]:
+    """Return the line that each signature must have, if any, by its number; what waits is left out."""
+    taken: dict[int, dict[int, datetime]] = {}
+    pledges = select(Pledge.signature_id, Pledge.number, Pledge.taken_at).where(Pledge.signature_id.in_(ids))
+    for signature_id, number, taken_at in connection.execute(pledges):
+        taken.setdefault(signature_id, {})[number] = taken_at
+    rows = connection.execute(select(*listing.OWN).where(Signature.id.in_(ids), Signature.to_list.is_(False)))
+    return {own.id: listing.line_of(own, taken.get(own.id, {})) for own in rows}
+
+
+def _spelt(connection: Connection, lines: Mapping[int, Mapping[str, Any]]) -> dict[str, set[tuple[int, str]]]:
+    codes = [line["code"] for line in lines.values()]
+    spelt: dict[str, set[tuple[int, str]]] = {}
+    rows = select(Spelling.code, Spelling.position, Spelling.key).where(Spelling.code.in_(codes))
+    for code, position, key in connection.execute(rows):
+        spelt.setdefault(code, set()).add((position, key))
+    return spelt
+
+
+def _compare(
+    found: Mapping[int, Mapping[str, Any]],
+    wanted: Mapping[int, Mapping[str, Any] | None],
+    spelt: Mapping[str, set[tuple[int, str]]],
+) -> Iterator[Difference]:
+    for signature_id, line in wanted.items():
+        old = found.get(signature_id)
+        if not listing.same(old, line):
+            code = str((old or line or {})["code"])
+            relist = partial(listing.relist, signature_id=signature_id, moment=now())
+            yield Difference("line", code, _told(old, line), _told(line, old), relist)
+        elif old:
+            must_be = {(row["position"], row["key"]) for row in listing.spellings(old)}
+            here = spelt.get(old["code"], set())
+            if here != must_be:
+                respell = partial(listing.respell, line=old)
+                yield Difference("spellings", old["code"], str(len(here)), str(len(must_be)), respell)
+
+
+def _told(line: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> str:
+    """Name what one line has otherwise than another: never the values, which are somebody's."""
+    if line is None:
+        return "nothing"
+    return ", ".join(name for name in line if other and line[name] != other[name]) or "a line"
