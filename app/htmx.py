@@ -18,6 +18,11 @@ def go_to(url: str) -> ResponseReturnValue:
     return redirect(url, code=303)
 
 
+def shown_address(url: str) -> dict[str, str]:
+    """Return the header that has htmx show this address for the page; browsers do not look at it."""
+    return {"HX-Replace-Url": url}
+
+
 def _vary_on_htmx(response: Response) -> Response:
     response.vary.add("HX-Request")
     response.vary.add("HX-Request-Type")

@@ -1,8 +1,16 @@
 """The register: who signed, newest first, by commune; and no address anywhere."""
 
-import pytest
+from contextlib import contextmanager
 
-from app import register
+import pytest
+from sqlalchemy import event, select
+
+from app import signing
+from app.extensions import db
+from app.models import Role, Signature
+from app.signatures import commune_of
+from app.text import fold
+from tests.crowd import START, fill, person
 from tests.journeys import ELODIE, sign, signed_and_confirmed
 from tests.visitor import Visitor
 
@@ -77,12 +85,167 @@ def test_an_unknown_commune(citizen):
     assert page["#commune"]["value"] == "Nulle-Part-sur-Rien"
 
 
-def test_pages_follow_one_another(people, citizen, monkeypatch):
-    monkeypatch.setattr(register, "PAGE_SIZE", 2)
+def codes(page):
+    return [a["href"].rpartition("/")[2] for a in page.soup.select(".entree .nom a")]
+
+
+def walk(citizen, path, direction="next"):
+    """Follow a list to its end, and return its pages."""
+    pages = [citizen.open(path)]
+    while f"[rel={direction}]" in pages[-1]:
+        pages.append(citizen.open(pages[-1][f"[rel={direction}]"]["href"]))
+    return pages
+
+
+def all_of(citizen, path):
+    return [code for page in walk(citizen, path) for code in codes(page)]
+
+
+def test_pages_follow_one_another_and_lead_back(app, citizen):
+    everybody = fill(app, 60)
+    pages = walk(citizen, "/signataires")
+    assert [len(codes(page)) for page in pages] == [25, 25, 10]
+    assert sum(map(codes, pages), []) == everybody
+    assert pages[0].text(".total") == "60 signatures confirmées"
+    back = walk(citizen, pages[-1]["[rel=prev]"]["href"], "prev")
+    assert [codes(page) for page in back] == [everybody[25:50], everybody[:25]]
+    assert "[rel=prev]" not in pages[0]
+    assert "[rel=next]" not in pages[-1]
+
+
+def test_pages_stay_where_they_are_while_people_sign_and_leave(app, citizen):
+    everybody = fill(app, 60)
     first = citizen.open("/signataires")
-    second = citizen.open(first["[rel=next]"]["href"])
-    assert entries(first) + entries(second) == ["Chloé Martin", "Bruno Martin", "Anne Martin"]
-    assert "[rel=next]" not in second
+    with app.app_context():
+        db.session.add_all(person(i) for i in range(100, 110))
+        last = db.session.scalars(select(Signature).where(Signature.code == everybody[24])).one()
+        signing.withdraw(last, START)  # the very one that the link was made from
+        db.session.commit()
+    assert codes(citizen.open(first["[rel=next]"]["href"])) == everybody[25:50]
+
+
+def test_by_name_is_alphabetical(app, citizen):
+    fill(app, 60)
+    with app.app_context():
+        rows = db.session.scalars(select(Signature))
+        wanted = sorted((fold(f"{s.family_name} {s.given_name}"), s.code) for s in rows)
+    assert all_of(citizen, "/signataires?tri=nom") == [code for _, code in wanted]
+
+
+PLACES = ("24520", "24067")  # Sarlat-la-Canéda, Le Bugue
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("epci=200040392", lambda s, c: c.epci.code == "200040392"),
+        ("arrondissement=242", lambda s, c: c.district.code == "242"),
+        ("engagement=3", lambda s, c: 3 in s.pledges),
+        ("qualite=elu", lambda s, c: s.role is Role.ELECTED),
+        ("qualite=colistier", lambda s, c: s.role is Role.LIST_MEMBER),
+        ("qualite=candidat", lambda s, c: s.role is not Role.ELECTED),
+        ("nom=martin", lambda s, c: s.family_name == "Martin"),
+        ("nom=MARIE", lambda s, c: "Marie" in s.full_name),
+        ("nom=roche", lambda s, c: "Roche" in s.family_name),
+        ("nom=jean-pierre+dupont", lambda s, c: s.full_name.startswith("Jean-Pierre Dupont")),
+        ("nom=dupont+de+la+roche+jean", lambda s, c: s.full_name.startswith("Jean-Pierre Dupont")),
+        ("nom=elo", lambda s, c: s.given_name == "Élodie"),
+        ("nom=lukasi", lambda s, c: s.family_name == "Łukasiewicz"),
+        ("nom=ndiaye", lambda s, c: False),
+        ("nom=n%27diaye", lambda s, c: s.family_name == "N’Diaye"),
+        ("nom=ma&arrondissement=243&qualite=candidat&engagement=2", lambda s, c: (
+            any(word.startswith("ma") for word in fold(s.full_name).split())
+            and c.district.code == "243" and s.role is not Role.ELECTED and 2 in s.pledges
+        )),
+        ("nom=le&epci=200040392", lambda s, c: s.family_name == "Le Goff" and c.epci.code == "200040392"),
+        ("commune=Sarlat&engagement=1&tri=nom", lambda s, c: c.insee == "24520" and 1 in s.pledges),
+    ],
+)  # fmt: skip
+def test_every_filter_finds_all_and_no_more(app, citizen, asked, wanted):
+    fill(app, 300)
+    with app.app_context():
+        db.session.add_all(person(300 + i, commune=insee) for i, insee in enumerate(PLACES * 20))
+        db.session.commit()
+        rows = db.session.scalars(select(Signature)).all()
+        expected = {s.code for s in rows if wanted(s, commune_of(s))}
+    found = all_of(citizen, f"/signataires?{asked}")
+    assert len(found) == len(set(found)), "nobody twice"
+    assert set(found) == expected
+    if "nom=" not in asked:
+        assert citizen.open(f"/signataires?{asked}").text(".total strong") == str(len(expected))
+
+
+def test_a_page_costs_four_queries_at_most(app, citizen):
+    fill(app, 60)
+    with app.app_context():
+        engine = db.engine
+    for path in ("/signataires", "/signataires?engagement=3&epci=200040392",
+                 "/signataires?nom=martin&commune=Sarlat", "/communes/24520", "/engagements/3"):  # fmt: skip
+        with counted(engine) as statements:
+            citizen.open(path)
+        assert len(statements) <= 4, (path, statements)
+
+
+@contextmanager
+def counted(engine):
+    """Note the statements that are executed."""
+    statements: list[str] = []
+
+    def note(_connection, _cursor, statement, *_):
+        if not statement.startswith("BEGIN"):
+            statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["epci=1", "arrondissement=9", "engagement=11", "engagement=x", "qualite=maire", "tri=engagements",
+     "apres=x", "apres=WyJ4IiwieSJd", "avant=%FF", "apres=W10", "tri=nom&apres=e30"],
+)  # fmt: skip
+def test_an_address_that_asks_for_what_is_not_there(people, citizen, wrong):
+    page = citizen.open(f"/signataires?{wrong}")
+    assert page.status == 404
+    assert "Martin" not in page.text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("nom=%21%21", "au moins une lettre"),
+        ("commune=saint", "Trop de communes"),
+        ("commune=%3F", "Aucune commune"),
+    ],
+)
+def test_what_cannot_be_searched_is_said(people, citizen, typed, said):
+    page = citizen.open(f"/signataires?{typed}")
+    assert page.status == 200
+    assert said in page.text(".total")
+    assert entries(page) == []
+
+
+def test_what_was_typed_is_given_back(people, citizen):
+    page = citizen.open("/signataires?nom=Mart&commune=Sarlat&qualite=candidat&engagement=2&tri=nom")
+    assert page["#nom"]["value"] == "Mart"
+    assert page["#commune"]["value"] == "Sarlat"
+    chosen = {
+        select["name"]: select.select("[selected]")[0]["value"] for select in page.soup.select("select")
+    }
+    assert chosen == {
+        "epci": "",
+        "arrondissement": "",
+        "qualite": "candidat",
+        "engagement": "2",
+        "tri": "nom",
+    }
+    assert page["details"].has_attr("open")
+
+
+def test_the_address_is_kept_short(people, citizen):
+    response = citizen.client.get("/signataires?nom=mart&commune=&epci=&arrondissement=&qualite=&tri=")
+    assert response.headers["HX-Replace-Url"] == "/signataires?nom=mart"
 
 
 def test_no_address_anywhere(candidate, citizen, deliver, mailbox):

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from app import register
 from app.caching import unless_known
 from app.extensions import charter, communes
+from app.htmx import shown_address
 from app.public.searching import Asked, choices, read_cursor, read_search
 from app.public.views import bp
 
@@ -24,7 +25,7 @@ def _signatories(asked: Asked) -> ResponseReturnValue:
     written = render_template(
         "public/signatories.html", asked=asked, page=page, choices=choices(), communes=communes
     )
-    return written, 404 if asked.lost else 200
+    return written, 404 if asked.lost else 200, shown_address(asked.link())
 
 
 def _page(search: register.Search) -> register.Page:

@@ -1,0 +1,62 @@
+"""Many people who signed, put into the database at once: the letters are tested elsewhere."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+from flask import Flask
+
+from app.extensions import charter, communes, db
+from app.models import Pledge, Role, Signature, Status, new_code
+from app.text import fold
+
+GIVEN = ("Élodie", "Jean-Pierre", "Marie", "Anne-Laure", "Karim", "Zoë", "Luc", "Maïwenn")
+FAMILIES = (
+    "Martin",
+    "Dupont de La Roche",
+    "N’Diaye",
+    "Łukasiewicz",
+    "Le Goff",
+    "Petit",
+    "Marie",
+    "Faure-Roux",
+)
+LISTS = (None, "Ensemble pour demain", "Le printemps des communs", "Vivre au village")
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+def person(index: int, **facts: object) -> Signature:
+    """Invent a confirmed signature, the same for the same index; ``facts`` have the last word."""
+    chance = random.Random(index)
+    at = START + timedelta(minutes=index)
+    signature = Signature(
+        code=new_code(),
+        status=Status.CONFIRMED,
+        edition=charter.edition,
+        given_name=chance.choice(GIVEN),
+        family_name=chance.choice(FAMILIES),
+        role=chance.choice(list(Role)),
+        commune=chance.choice(list(communes)).insee,
+        list_name=chance.choice(LISTS),
+        email=f"person{index}@example.org",
+        created_at=at,
+        touched_at=at,
+        confirmed_at=at,
+        access_count=0,
+        closed_count=0,
+        indexable=True,
+    )
+    for name, value in facts.items():
+        setattr(signature, name, value)
+    signature.name_key = fold(signature.full_name)
+    for number in chance.sample(range(1, 11), chance.choice((1, 4, 7, 10))):
+        signature.pledges[number] = Pledge(number=number, taken_at=signature.confirmed_at)
+    return signature
+
+
+def fill(app: Flask, count: int, **facts: object) -> list[str]:
+    """Have so many people sign, one a minute, and return their codes, the newest first."""
+    with app.app_context():
+        people = [person(index, **facts) for index in range(count)]
+        db.session.add_all(people)
+        db.session.commit()
+        return [signature.code for signature in reversed(people)]
