@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "SQLALCHEMY_DATABASE_URI": "sqlite:///paraphe.sqlite3",
     "ORGANISERS": [],
     "CHARTER_FILE": str(Path(__file__).parent / "data" / "charter.toml"),
+    "CONTOURS_FILE": "",
     # The seal of the certificates
     "SEAL_FILE": "seal.p12",
     "SEAL_PASSPHRASE": "",

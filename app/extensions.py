@@ -19,6 +19,7 @@ from app.clock import now
 from app.data.charter import Charter, load_charter
 from app.data.communes import Communes, load_communes
 from app.models import Base
+from app.outlines import Outlines, load_outlines
 from app.sealkey import SealKey, load_key, new_key
 
 #: Seconds that a writer waits for the others before the visitor is told to try again.
@@ -34,14 +35,20 @@ compress = Compress()
 #: The charter and the communes of the current application. (mypy: a proxy is taken for what it leads to.)
 charter: Charter = LocalProxy(lambda: current_app.extensions["charter"])  # type: ignore[assignment]
 communes: Communes = LocalProxy(lambda: current_app.extensions["communes"])  # type: ignore[assignment]
+#: The map of the communes; false where no file of outlines is named.
+outlines: Outlines = LocalProxy(lambda: current_app.extensions["outlines"])  # type: ignore[assignment]
 #: The key of the seal, read when it is first asked for: ``flask seal`` must run where it cannot be read.
 seal_key: SealKey = LocalProxy(lambda: current_app.extensions["seal"]())  # type: ignore[assignment]
 
 
 def init_app(app: Flask) -> None:
-    """Bind every extension to the application. Raises: CharterError."""
+    """Bind every extension to the application. Raises: ConfigError, CharterError."""
     app.extensions["charter"] = loaded = load_charter(Path(app.config["CHARTER_FILE"]))
-    app.extensions["communes"] = load_communes(loaded.territory.communes, loaded.territory.former_names)
+    app.extensions["communes"] = here = load_communes(
+        loaded.territory.communes, loaded.territory.former_names
+    )
+    contours = app.config["CONTOURS_FILE"]
+    app.extensions["outlines"] = load_outlines(Path(app.instance_path, contours), here) if contours else None
     app.extensions["seal"] = _seal_reader(app)
     db.init_app(app)
     migrate.init_app(app, db)
