@@ -1,5 +1,6 @@
-"""The outlines of the communes, from a file to paths."""
+"""The outlines of the communes, from a file to a map that can be pressed."""
 
+import gzip
 import json
 import random
 import re
@@ -7,19 +8,24 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+import brotli
 import pytest
+from bs4 import BeautifulSoup
+from flask import render_template
 
 from app import create_app
 from app.config import ConfigError
-from app.data.communes import Commune, Communes
-from app.extensions import outlines
+from app.data.communes import Commune, Communes, load_communes
+from app.extensions import communes, outlines
 from app.outlines import DOT, SIDE, load_outlines
 
+DATA = Path(__file__).parents[1] / "app" / "data"
 #: By code, not by alphabet.
 HERE = Communes(
     Commune(insee, name, "", "", ())
     for insee, name in [("24001", "Zug"), ("24002", "Église"), ("24003", "Eyzies")]
 )
+MAP_MAX = 25_000  # bytes, compressed
 
 
 def square(x: float, y: float, side: float = 1) -> list[list[float]]:
@@ -241,3 +247,58 @@ def test_a_file_that_is_not_there_stops_the_start(settings):
 def test_without_a_file_there_is_no_map(app):
     with app.app_context():
         assert not outlines
+
+
+@pytest.fixture
+def draw(settings, file):
+    """Draw the map of the whole territory, from a file made up."""
+    codes = [commune.insee for commune in load_communes(DATA / "communes.csv", DATA / "former-names.csv")]
+    settings["CONTOURS_FILE"] = str(file(*patchwork(22, 23, codes)))
+    app = create_app(settings)
+    app.add_url_rule(
+        "/communes/<insee>", endpoint="public.commune"
+    )  # as the map may be drawn without that page
+
+    def render(**counts: int) -> str:
+        by_code = {code.removeprefix("c"): count for code, count in counts.items()}
+        with app.test_request_context():
+            return render_template("public/_map.html", outlines=outlines, communes=communes, counts=by_code)
+
+    return render
+
+
+def test_every_commune_is_a_link_with_its_count(draw):
+    soup = BeautifulSoup(draw(c24520=3, c24322=1, c24037=10), "html.parser")
+    links = soup.select("section > svg a")
+    assert len(links) == 503
+    assert all(link.path["d"] for link in links)
+    shown = {link["href"]: (link.title.get_text(), link["class"]) for link in links}
+    assert shown["/communes/24520"] == ("Sarlat-la-Canéda\u00a0: 3 signatures", ["n3"])
+    assert shown["/communes/24322"] == ("Périgueux\u00a0: 1 signature", ["n1"])
+    assert shown["/communes/24037"] == ("Bergerac\u00a0: 10 signatures", ["n10"])
+    assert shown["/communes/24001"] == ("Abjat-sur-Bandiat\u00a0: aucune signature", ["n0"])
+
+
+@pytest.mark.parametrize(
+    ("count", "step"), [(0, "n0"), (1, "n1"), (2, "n1"), (3, "n3"), (9, "n3"), (10, "n10"), (99, "n10")]
+)
+def test_the_legend_tells_each_step(draw, count, step):
+    soup = BeautifulSoup(draw(c24520=count), "html.parser")
+    assert soup.select_one("a[href='/communes/24520']")["class"] == [step]
+    legend = {item.path["class"][0]: item.get_text().strip() for item in soup.select(".legende li")}
+    assert legend == {"n0": "aucune", "n1": "1 ou 2", "n3": "3 à 9", "n10": "10 et plus"}
+
+
+def test_the_map_can_be_passed_by(draw):
+    soup = BeautifulSoup(draw(), "html.parser")
+    first, *_, last = soup.select("section a, section [id]")
+    assert first.get_text() == "Passer la carte"
+    assert first["href"] == f"#{last['id']}"
+    assert last.get_text() == "Contours\u00a0: IGN, Admin Express, Licence Ouverte\u00a02.0"
+
+
+def test_the_map_is_light(draw):
+    some = random.Random(1)
+    page = draw(**{f"c24{n:03}": some.choice([0, 0, 1, 2, 5, 12]) for n in range(1, 600)}).encode()
+    assert len(brotli.compress(page, quality=5)) <= MAP_MAX
+    assert len(gzip.compress(page)) <= MAP_MAX
