@@ -22,7 +22,7 @@ from app.outlines import DOT, SIDE, load_outlines
 DATA = Path(__file__).parents[1] / "app" / "data"
 #: By code, not by alphabet.
 HERE = Communes(
-    Commune(insee, name, "", "", ())
+    Commune(insee, name)
     for insee, name in [("24001", "Zug"), ("24002", "Église"), ("24003", "Eyzies")]
 )
 MAP_MAX = 25_000  # bytes, compressed
@@ -115,7 +115,7 @@ def test_degrees_of_longitude_narrow_towards_the_pole(file):
 
 def test_neighbours_share_their_border(file):
     codes = [f"{n:05}" for n in range(100)]
-    here = Communes(Commune(code, code, "", "", ()) for code in codes)
+    here = Communes(Commune(code, code) for code in codes)
     drawn = load_outlines(file(*patchwork(10, 10, codes)), here)
     sides = Counter(edge for path in drawn.paths.values() for edge in edges_of(path))
     assert set(sides.values()) == {1, 2}
