@@ -22,8 +22,7 @@ from app.outlines import DOT, SIDE, load_outlines
 DATA = Path(__file__).parents[1] / "app" / "data"
 #: By code, not by alphabet.
 HERE = Communes(
-    Commune(insee, name)
-    for insee, name in [("24001", "Zug"), ("24002", "Église"), ("24003", "Eyzies")]
+    Commune(insee, name) for insee, name in [("24001", "Zug"), ("24002", "Église"), ("24003", "Eyzies")]
 )
 MAP_MAX = 25_000  # bytes, compressed
 
