@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import delete, select
 
-from app import clock, create_app, issuing, loading, register, retention, signatures, signing
+from app import clock, create_app, issuing, listing, loading, register, retention, signatures, signing
 from app.extensions import charter, db
 from app.models import (
     Base,
@@ -31,11 +31,15 @@ from app.models import (
     Role,
     Signature,
     Status,
+    Tally,
 )
 from app.signing import Signatory
 
 EXAMPLES = 2000
 PER_DAY = 3
+
+#: Half an hour before the first silence of the charter file.
+EVE = datetime(2026, 3, 13, 22, 30, tzinfo=UTC)
 
 names = st.sampled_from([("Zoé", "Lé"), ("ZOE", "Le"), ("Marc", "Roux")])
 people = st.builds(
@@ -61,15 +65,15 @@ class Life(RuleBasedStateMachine):
     time: datetime
     seen: Counter[str] = Counter()  # how often the rarer things came about, over all walks
 
-    @initialize()
-    def begin(self):
+    @initialize(start=st.sampled_from([datetime(2026, 1, 10, tzinfo=UTC), EVE]))
+    def begin(self, start):
         self.context = self.app.test_request_context(method="POST")
         self.context.push()
         for table in reversed(Base.metadata.sorted_tables):
             db.session.execute(delete(table))
         db.session.commit()
         retention.ledger_file().unlink(missing_ok=True)
-        Life.time = datetime(2026, 1, 10, tzinfo=UTC)
+        Life.time = start
         self.issued = {}
         self.statuses = Counter()
 
@@ -295,6 +299,7 @@ class Life(RuleBasedStateMachine):
         for letter in db.session.scalars(select(Letter).where(Letter.state == LetterState.WAITING)):
             letter.state, letter.sent_at = LetterState.SENT, self.now()
         db.session.commit()
+        listing.catch_up(self.now())
 
     @rule(days=st.sampled_from([0, 9, 31]))
     def purge(self, days):
@@ -325,15 +330,32 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def only_what_was_agreed_to_is_public(self):
-        for signature in register.page().signatures:
+        for entry in register.page(register.Search()).entries:
+            signature = db.session.get_one(Signature, entry.signature_id)
             assert signature.status is Status.CONFIRMED
             assert signature.confirmed_at
             assert signature.withdrawn_at is None
-            assert signature.pledges
+            assert signature.pledges or signature.to_list
             assert ConsentPurpose.PUBLICATION in {c.purpose for c in signature.consents}
         hidden = select(Signature).where(Signature.status != Status.CONFIRMED)
         for signature in db.session.scalars(hidden):
             assert register.find(signature.code) is None
+
+    @invariant()
+    def the_register_says_what_was_signed(self):
+        """Line for line and count for count; what waits for the end of a silence stays as it stood."""
+        waiting = set(db.session.scalars(select(Signature.id).where(Signature.to_list.is_(True))))
+        silent = charter.campaign.silence_until(self.now())
+        self.seen["waited"] += bool(waiting and silent)
+        rows = {row.id: row for row in db.session.scalars(select(Signature))}
+        lines = listing.lines(db.session(), list(rows))
+        for signature_id in rows.keys() - waiting:
+            row = rows[signature_id]
+            wanted = listing.line_of(row, {n: pledge.taken_at for n, pledge in row.pledges.items()})
+            assert listing.same(lines.get(signature_id), wanted)
+        counts = sum(map(listing.counts, lines.values()), Counter())
+        tallies = db.session.scalars(select(Tally).execution_options(populate_existing=True))
+        assert {(row.number, row.commune, row.role): row.count for row in tallies} == counts
 
     @invariant()
     def a_certificate_says_what_was_true_at_its_date(self):
@@ -405,5 +427,8 @@ def test_the_whole_life(monkeypatch, tmp_path):
     )
     with app.app_context():
         db.engine.dispose()
-    for what in ("arrived", "confirmed", "joined", "issued", "issued again", "moved", "withdrawn", "purged"):
+    often = (
+        "arrived", "confirmed", "joined", "issued", "issued again", "moved", "withdrawn", "purged", "waited"
+    )  # fmt: skip
+    for what in often:
         assert Life.seen[what] >= EXAMPLES / 200, Life.seen
