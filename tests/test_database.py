@@ -1,5 +1,7 @@
 """The database: its migrations, and how SQLite is spoken to."""
 
+from datetime import date
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -8,7 +10,8 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from app import create_app, signing
+from app import create_app, listing, register, signing
+from app.clock import now
 from app.extensions import db
 from app.models import Signature
 
@@ -99,6 +102,31 @@ def test_the_proof_of_a_withdrawal_goes_up_and_down(empty):
         assert db.session.scalar(reduced) == 1
         assert db.session.scalars(bare).all() == ["m"]
         assert db.session.scalars(text("SELECT number FROM pledge")).all() == [3]
+        db.session.rollback()
+        db.engine.dispose()
+
+
+def test_what_was_confirmed_before_is_listed_by_the_first_look(empty):
+    with empty.app_context():
+        upgrade(revision="0004")
+        db.session.execute(
+            text(
+                "INSERT INTO signature (id, code, status, given_name, family_name, role, email, name_key,"
+                " commune, created_at, touched_at, confirmed_at, access_count)"
+                " VALUES (1, 'a', 'confirmed', 'Zoé', 'Lé', 'elu', 'a@example.org',"
+                " 'zoe le', '24520', '2026-03-01', '2026-03-01', '2026-03-01', 0)"
+            )
+        )
+        db.session.execute(text("INSERT INTO pledge VALUES (1, 3, '2026-03-01')"))
+        db.session.commit()
+        upgrade()
+        assert register.find("a") is None
+        assert listing.catch_up(now()) == 1
+        entry = register.find("a")
+        assert (entry.full_name, entry.taken, entry.epci) == ("Zoé Lé", {3: date(2026, 3, 1)}, "200027217")
+        db.session.rollback()
+        downgrade(revision="0004")
+        assert db.session.scalar(text("SELECT count(*) FROM signature")) == 1
         db.session.rollback()
         db.engine.dispose()
 
