@@ -1,6 +1,8 @@
 """What templates may call."""
 
-from flask import Flask
+from typing import Any
+
+from flask import Flask, current_app, url_for
 
 from app import french
 from app.clock import now
@@ -23,5 +25,15 @@ def init_app(app: Flask) -> None:
         capitalize_first=lambda text: text[:1].upper() + text[1:],
     )
     app.context_processor(
-        lambda: {"charter": charter, "silence_until": lambda: charter.campaign.silence_until(now())}
+        lambda: {
+            "charter": charter,
+            "silence_until": lambda: charter.campaign.silence_until(now()),
+            "public_url": public_url,
+        }
     )
+
+
+def public_url(endpoint: str, **values: Any) -> str:
+    """Return the one whole address of a page, from the configuration alone, however it was asked for."""
+    scheme = current_app.config["PREFERRED_URL_SCHEME"]
+    return url_for(endpoint, **values, _external=True, _scheme=scheme)

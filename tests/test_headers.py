@@ -9,6 +9,8 @@ from tests.visitor import Visitor
 
 PUBLIC = [
     "/signataires",
+    "/communes/24520",
+    "/engagements/1",
     "/verifier",
     "/verifier/certificat-organisation.pem",
     "/donnees-personnelles",
@@ -27,7 +29,8 @@ PRIVATE = [
 WRONG = {
     "/signataires/x/image.png": 404,
     "/nulle-part": 404,
-    "/engagements/1": 405,
+    "/communes/nulle-part": 404,
+    "/engagements/11": 404,
     "/confirmer/x": 404,
     "/verifier/x": 404,
     "/acces/x": 404,

@@ -89,6 +89,11 @@ class Communes:
         """Return the commune of that INSEE code."""
         return self._by_insee.get(insee)
 
+    def named(self, name: str) -> list[Commune]:
+        """Return the communes that bear exactly that name, or bore it; postcodes are no names."""
+        key = _key(name)
+        return [] if key.isdigit() else list(self._by_key.get(key, ()))
+
     def find(self, typed: str) -> list[Commune]:
         """Return the communes that ``typed`` may mean: none, the one, or several to choose from.
 

@@ -1,15 +1,17 @@
 """The register: who signed, where, and what."""
 
 from functools import partial
+from urllib.parse import quote
 
 from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import register
 from app.caching import unless_known
+from app.data.communes import MOST_CHOICES
 from app.extensions import charter, communes
 from app.htmx import shown_address
-from app.public.searching import Asked, choices, read_cursor, read_search
+from app.public.searching import LONGEST, Asked, choices, read_cursor, read_search
 from app.public.views import bp
 
 
@@ -40,40 +42,68 @@ def _page(search: register.Search) -> register.Page:
 def signatory(code: str) -> ResponseReturnValue:
     """Show what one person took."""
     entry = register.find(code) or abort(404)
-    return unless_known(
-        register.version(entry.commune), lambda: render_template("public/signatory.html", entry=entry)
-    )
+
+    def show() -> str:
+        return render_template("public/signatory.html", entry=entry)
+
+    return unless_known(register.version(entry.commune), show)
 
 
 @bp.get("/communes/<insee>")
 def commune(insee: str) -> ResponseReturnValue:
-    """Show who signed in one commune; a name, present or former, leads to its commune."""
+    """Show who signed in one commune, and how to ask those who did not."""
     commune = communes.get(insee)
     if commune is None:
-        found = communes.find(insee)
-        return redirect(url_for(".commune", insee=found[0].insee), 301) if len(found) == 1 else abort(404)
-    search = register.Search(commune=commune.insee)
+        return _meant(insee[:LONGEST])
 
     def show() -> str:
+        search = register.Search(commune=commune.insee)
+        question = render_template("public/question.txt", commune=commune)
+        subject = f"{charter.title}\N{NO-BREAK SPACE}: et {commune.at}\N{NARROW NO-BREAK SPACE}?"
         return render_template(
             "public/commune.html",
             commune=commune,
             page=_page(search),
             counts=register.counts(search),
+            question=question,
+            mailto=_mailto(subject, question),
             link=partial(url_for, ".commune", insee=commune.insee),
         )
 
     return unless_known(register.version(commune.insee), show)
 
 
+def _meant(name: str) -> ResponseReturnValue:
+    """Lead to the commune that bears a name, or bore it; where that is none or several, offer the closest."""
+    named = communes.named(name)
+    if len(named) == 1:
+        return redirect(url_for(".commune", insee=named[0].insee), code=301)
+    found = communes.find(name)
+    choices = found if 0 < len(found) <= MOST_CHOICES else communes.closest(name)
+    return render_template("public/no_commune.html", choices=choices), 404
+
+
+def _mailto(subject: str, body: str) -> str:
+    """Return a link that begins a letter to nobody yet (RFC 6068)."""
+    lines = "\r\n".join(body.splitlines())
+    return f"mailto:?subject={quote(subject, safe='')}&body={quote(lines, safe='')}"
+
+
 @bp.get("/engagements/<int:number>")
 def commitment(number: int) -> ResponseReturnValue:
     """Show one commitment in full, how many took it, and who."""
     commitment = charter.commitment(number) or abort(404)
-    search = register.Search(commitment=number)
 
     def show() -> str:
-        link = partial(url_for, ".commitment", number=number)
-        return render_template("public/commitment.html", commitment=commitment, page=_page(search), link=link)
+        counts = register.counts(register.Search())
+        return render_template(
+            "public/commitment.html",
+            commitment=commitment,
+            neighbours=[charter.commitment(number - 1), charter.commitment(number + 1)],
+            count=counts.get(number, 0),
+            total=counts.get(0, 0),
+            page=_page(register.Search(commitment=number)),
+            link=partial(url_for, ".commitment", number=number),
+        )
 
     return unless_known(register.version(), show)

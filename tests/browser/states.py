@@ -315,6 +315,9 @@ def standing_alone(page: Page, cast: Cast) -> None:
 FIRST: dict[str, str] = {
     "charter": "/",
     "register, empty": "/signataires",
+    "commune, nobody yet": "/communes/24067",
+    "commune, not found": "/communes/sarlot",
+    "commitment, nobody yet": "/engagements/4",
     "sign, nothing ticked": "/signer",
     "find": "/retrouver",
     "found": "/retrouver/envoye",
@@ -367,6 +370,8 @@ THEN: dict[str, Callable[[Page, Cast], Any]] = {
     "register, ambiguous commune": at("/signataires?commune=24590"),
     "register, unknown commune": at("/signataires?commune=zzzz"),
     "signatory": at("/signataires/{code}"),
+    "commune": at("/communes/24520"),
+    "commitment": at("/engagements/1"),
     "verify, current": at("/verifier/{number}"),
     "verify, replaced": at("/verifier/{replaced_number}"),
     "verify, withdrawn": at("/verifier/{withdrawn_number}"),
