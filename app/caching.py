@@ -22,6 +22,8 @@ from app.register import Version
 ROOT = Path(__file__).parents[1]
 #: Last-Modified counts in seconds: what changed this recently may change once more within the same one.
 SETTLED = timedelta(seconds=2)
+#: Of a page that the register is no part of.
+FIXED = Version(0, None)
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,7 @@ FIXED: dict[str, Any] = {
         "text/javascript",
         "image/svg+xml",
         "text/plain",
+        "application/xml",
     ],
 }
 

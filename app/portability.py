@@ -43,6 +43,8 @@ FRENCH = {
     "moved": "adresse changée",
     "contact-agreed": "contact accepté",
     "contact-refused": "contact refusé",
+    "indexing-agreed": "moteurs de recherche acceptés",
+    "indexing-refused": "moteurs de recherche refusés",
     "opened": "lien d’accès utilisé",
     "certified": "certificat établi",
 }

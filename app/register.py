@@ -210,3 +210,27 @@ def version(insee: str | None = None) -> Version:
         asked = asked.where(Revision.epci == (communes.get(insee) or unknown_commune(insee)).epci.code)
     number, changed_at = db.session.execute(asked).one()
     return Version(int(number), changed_at)
+
+
+def changes() -> Mapping[str, datetime]:
+    """Return when the register last changed in each EPCI that ever had a line, by SIREN code."""
+    return dict(db.session.execute(select(Revision.epci, Revision.changed_at)).all())
+
+
+def spans(size: int) -> list[int]:
+    """Return which spans of so many signature ids have a line that search engines may show."""
+    found: list[int] = []
+    following = select(Entry.signature_id).where(Entry.indexable).order_by(Entry.signature_id).limit(1)
+    first: int | None = 0
+    while (first := db.session.scalar(following.where(Entry.signature_id >= first))) is not None:
+        found.append(first // size)
+        first = (found[-1] + 1) * size
+    return found
+
+
+def indexable(first: int, end: int) -> list[tuple[str, datetime]]:
+    """Return the lines of a span of ids that search engines may show, with the time of their last change."""
+    asked = select(Entry.code, Entry.changed_at).where(
+        Entry.signature_id >= first, Entry.signature_id < end, Entry.indexable
+    )
+    return [(code, at) for code, at in db.session.execute(asked.order_by(Entry.signature_id))]

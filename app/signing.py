@@ -310,6 +310,14 @@ def agree_to_contact(signature: Signature, wording: str | None, now: datetime) -
     signature.events.append(Event("contact-agreed" if wording else "contact-refused", now))
 
 
+def agree_to_indexing(signature: Signature, *, agreed: bool, now: datetime) -> None:
+    """Let search engines show what is public, or ask them not to. Saying the same twice changes nothing."""
+    if signature.indexable == agreed:
+        return
+    signature.indexable = agreed
+    signature.events.append(Event("indexing-agreed" if agreed else "indexing-refused", now))
+
+
 def withdraw(signature: Signature, now: datetime) -> list[str]:
     """Take a confirmed signature back, at once and for good, and return the codes of what was erased.
 

@@ -11,6 +11,9 @@ PUBLIC = [
     "/signataires",
     "/communes/24520",
     "/engagements/1",
+    "/robots.txt",
+    "/sitemap.xml",
+    "/sitemap-pages.xml",
     "/verifier",
     "/verifier/certificat-organisation.pem",
     "/donnees-personnelles",
@@ -28,9 +31,10 @@ PRIVATE = [
 ]
 WRONG = {
     "/signataires/x/image.png": 404,
-    "/nulle-part": 404,
     "/communes/nulle-part": 404,
     "/engagements/11": 404,
+    "/sitemap-signataires-0.xml": 404,
+    "/nulle-part": 404,
     "/confirmer/x": 404,
     "/verifier/x": 404,
     "/acces/x": 404,
@@ -74,9 +78,10 @@ def test_every_route_is_in_a_table(app):
         "static",  # test_static_files
         "charter.answer", "charter.sent", "charter.confirm", "charter.resend", "charter.correct",
         "charter.own", "charter.certificate", "charter.certificate_file", "charter.leave", "charter.access",
-        "charter.sign_another", "charter.amend", "charter.contact", "charter.withdraw",
+        "charter.sign_another", "charter.amend", "charter.contact", "charter.indexing", "charter.withdraw",
         "charter.move", "charter.deny", "charter.data",
         "charter.share", "charter.poster", "public.picture",
+        "public.sitemap_of_signatories",
         "public.signatory", "public.certificate", "charter.blank",  # test_the_journey
         "public.badge",  # test_a_badge_is_for_other_sites_too
         "public.verify_file",  # the same address as "public.verify"
@@ -98,6 +103,7 @@ def test_the_journey(app, deliver, mailbox):
     visitor.open("/ma-signature/affiche.pdf")
     visitor.open(visitor.open("/ma-signature/partager")[".apercu"]["src"])
     visitor.open("/charte.pdf")
+    visitor.open("/sitemap-signataires-0.xml")
     visitor.open(visitor.open("/signataires")[".entree .nom a"]["href"])
     own.submit("form[action='/ma-signature/fermer']")
     for response in seen:

@@ -32,7 +32,8 @@ LIMITED = {
 }
 #: They change what the session or a letter has opened already; nobody is to wait for leaving.
 FREE = {
-    "/signer/autre", "/ma-signature/fermer", "/ma-signature/contact", "/ma-signature/retirer",
+    "/signer/autre", "/ma-signature/fermer", "/ma-signature/contact", "/ma-signature/indexation",
+    "/ma-signature/retirer",
     f"/demenager/{TOKEN}", f"/refuser/{TOKEN}",
 }  # fmt: skip
 

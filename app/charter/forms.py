@@ -285,8 +285,8 @@ class AmendForm(IdentityForm):
     shown = HiddenField()
 
 
-class ContactForm(FrenchForm):
-    """The switch of the consent to be contacted: it sends the wanted state."""
+class SwitchForm(FrenchForm):
+    """A switch of « Ma signature »: it sends the wanted state."""
 
     agreed = HiddenField(validators=[AnyOf(["yes", "no"])])
 

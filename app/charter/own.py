@@ -4,7 +4,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import loading, retention, signing
-from app.charter.forms import AmendForm, ContactForm, IdentityForm, wording
+from app.charter.forms import AmendForm, IdentityForm, SwitchForm, wording
 from app.charter.views import bp, is_good, may_write, opened, status_of
 from app.charter.visitor import close_signature, open_signature, require_signatory
 from app.clock import now
@@ -65,13 +65,25 @@ def _namesake(signature: Signature, form: IdentityForm) -> Signature | None:
 def contact() -> ResponseReturnValue:
     """Agree to be written to, or take it back."""
     signature = require_signatory()
-    form = ContactForm()
+    form = SwitchForm()
     if not form.validate():
         abort(422)
     words = wording(ConsentPurpose.CONTACT) if form.is_agreed else None
     signing.agree_to_contact(signature, words, now())
     db.session.commit()
     return redirect(url_for(".own", _anchor="contact"), code=303)
+
+
+@bp.post("/ma-signature/indexation")
+def indexing() -> ResponseReturnValue:
+    """Let search engines show my page, or ask them not to."""
+    signature = require_signatory()
+    form = SwitchForm()
+    if not form.validate():
+        abort(422)
+    signing.agree_to_indexing(signature, agreed=form.is_agreed, now=now())
+    db.session.commit()
+    return redirect(url_for(".own", _anchor="indexation"), code=303)
 
 
 @bp.route("/ma-signature/retirer", methods=["GET", "POST"])

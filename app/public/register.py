@@ -11,6 +11,7 @@ from app.caching import unless_known
 from app.data.communes import MOST_CHOICES
 from app.extensions import charter, communes
 from app.htmx import shown_address
+from app.public.indexing import unless_refused
 from app.public.searching import LONGEST, Asked, choices, read_cursor, read_search
 from app.public.views import bp
 
@@ -46,7 +47,7 @@ def signatory(code: str) -> ResponseReturnValue:
     def show() -> str:
         return render_template("public/signatory.html", entry=entry)
 
-    return unless_known(register.version(entry.commune), show)
+    return unless_refused(entry, unless_known(register.version(entry.commune), show))
 
 
 @bp.get("/communes/<insee>")

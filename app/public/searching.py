@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.data.communes import MOST_CHOICES, Commune
 from app.extensions import charter, communes
+from app.filters import public_url
 from app.models import Role
 from app.register import Cursor, Order, Search
 
@@ -47,6 +48,21 @@ class Asked:
     def is_narrow(self) -> bool:
         """Whether less than the whole register is asked for."""
         return any(value for name, value in self.typed.items() if name != "tri")
+
+    @property
+    def canonical(self) -> str:
+        """The address by which search engines know this page: a commune and a commitment have their own."""
+        asked = {name for name, value in self.typed.items() if value and name != "tri"}
+        if asked == {"commune"} and self.commune:
+            return public_url("public.commune", insee=self.commune.insee)
+        if asked == {"engagement"} and self.search.commitment:
+            return public_url("public.commitment", number=self.search.commitment)
+        return public_url("public.signatories")
+
+    @property
+    def is_indexable(self) -> bool:
+        """Whether search engines may show this page: not where people are picked out by name or by list."""
+        return not self.is_narrow or self.canonical != public_url("public.signatories")
 
     def link(self, endpoint: str = "public.signatories", **others: Any) -> str:
         """Return the address of this search, or of another one beside it."""

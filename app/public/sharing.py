@@ -4,6 +4,7 @@ from flask import Response, abort, request
 from flask.typing import ResponseReturnValue
 
 from app import register
+from app.public.indexing import unless_refused
 from app.public.views import bp
 from app.sharing import card, draw_badge, draw_empty_badge, draw_picture
 
@@ -26,6 +27,7 @@ def badge(code: str) -> ResponseReturnValue:
         response.cache_control.public = True
         response.cache_control.max_age = BADGE_MAX_AGE
         response.add_etag()
+        unless_refused(signature, response)
     # The one thing here that is made to be shown by other sites.
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response.make_conditional(request)
@@ -37,4 +39,5 @@ def picture(code: str) -> ResponseReturnValue:
     signature = register.find(code) or abort(404)
     response = Response(draw_picture(card(signature)), mimetype="image/png")
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return unless_refused(signature, response)
