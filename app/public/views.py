@@ -2,11 +2,12 @@
 
 import hashlib
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app import loading, register, signatures
+from app.caching import FIXED, unless_known, unless_same
 from app.certificate import examine_file
 from app.certificate.outcomes import Verdict
 from app.certificate.snapshot import changes
@@ -28,7 +29,7 @@ def verify() -> ResponseReturnValue:
     """Ask for a certificate: its number, or its file."""
     typed = request.args.get("numero", "").strip()
     if not typed:
-        return _verify()
+        return unless_known(FIXED, _verify)
     number = parse_number(typed)
     if number is None:
         return _verify(typed=typed, slip=True), 422
@@ -76,7 +77,7 @@ def certificate(number: str) -> ResponseReturnValue:
     issued = loading.certificate(parsed)
     if issued is None:
         return _verify(verdict="unknown", number=parsed), 404
-    return _certificate(parsed, issued)
+    return unless_same(make_response(_certificate(parsed, issued)))
 
 
 def _verify(
@@ -114,22 +115,22 @@ def _certificate(number: str, issued: Certificate | None, *, is_file: bool = Fal
 @bp.get("/verifier/certificat-organisation.pem")
 def seal_certificate() -> ResponseReturnValue:
     """Serve the certificates of the organisation, the present one first: they check a seal without us."""
-    return Response(seal_key.pem(), mimetype="application/x-pem-file")
+    return unless_same(Response(seal_key.pem(), mimetype="application/x-pem-file"))
 
 
 @bp.get("/donnees-personnelles")
 def privacy() -> ResponseReturnValue:
     """Say what is kept of whom, why, for how long, and how to have it removed."""
-    return render_template("public/privacy.html")
+    return unless_known(FIXED, lambda: render_template("public/privacy.html"))
 
 
 @bp.get("/mentions-legales")
 def legal() -> ResponseReturnValue:
     """Say who publishes and who hosts."""
-    return render_template("public/legal.html")
+    return unless_known(FIXED, lambda: render_template("public/legal.html"))
 
 
 @bp.get("/accessibilite")
 def accessibility() -> ResponseReturnValue:
     """Say how accessible the site is, and whom to tell where it is not."""
-    return render_template("public/accessibility.html")
+    return unless_known(FIXED, lambda: render_template("public/accessibility.html"))
