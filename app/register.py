@@ -73,7 +73,7 @@ class Cursor:
     def read(cls, text: str, *, backwards: bool) -> "Cursor":
         """Read a cursor from an address. Raises: ValueError."""
         value, code = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if not isinstance(value, str) or not isinstance(code, str):
+        if not isinstance(value, str) or not isinstance(code, str) or "\0" in value + code:
             raise ValueError(text)
         return cls(value, code, backwards)
 

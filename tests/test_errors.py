@@ -36,7 +36,7 @@ def test_an_unknown_host_is_refused_plainly(candidate):
 
 
 def test_a_wrong_method_says_which_are_right(candidate):
-    response = candidate.client.get("/engagements/1")
+    response = candidate.client.get("/ma-signature/contact")
     assert response.status_code == 405
     assert set(response.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
 
@@ -69,8 +69,9 @@ def test_a_form_of_thousands_of_fields_is_only_a_wrong_form(candidate):
 
 
 def test_bytes_that_are_no_text(candidate):
-    assert candidate.client.get("/signataires?commune=%ff%00").status_code == 404
-    assert candidate.client.get("/signataires?apres=%00").status_code == 200
+    assert candidate.client.get("/signataires?commune=%ff%00&nom=%ff%00").status_code == 200
+    assert candidate.client.get("/signataires?apres=%00").status_code == 404
+    assert candidate.client.get("/signataires?apres=WyJcdTAwMDAiLCAiYSJd").status_code == 404
     assert candidate.client.get("/signataires/%00").status_code == 404
     assert candidate.client.get("/verifier/%F0%9F%8E%89").status_code == 404
 
