@@ -160,6 +160,7 @@ def test_a_change_within_the_second_has_no_date(app, citizen, monkeypatch):
         "/verifier/x",
         "/verifier/2222-2222-2222",
         f"{BUGUE}?apres=x",
+        "/signataires?epci=0",
         "/sitemap-signataires-7.xml",
     ],
 )

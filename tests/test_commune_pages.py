@@ -136,7 +136,7 @@ def test_a_name_leads_to_its_commune(citizen, name, insee):
     assert (response.status_code, response.headers["Location"]) == (301, f"/communes/{insee}")
 
 
-@pytest.mark.parametrize("typed", ["Sarl", "24600", "sarlot la caneda", "Saint-Pierre"])
+@pytest.mark.parametrize("typed", ["Sarl", "24600", "24650", "Boulazac Isl", "sarlot la caneda"])
 def test_what_is_no_name_offers_the_closest(citizen, typed):
     page = citizen.open(f"/communes/{typed}")
     assert page.status == 404

@@ -12,7 +12,7 @@ from app.data.communes import MOST_CHOICES
 from app.extensions import charter, communes
 from app.htmx import shown_address
 from app.public.indexing import unless_refused
-from app.public.searching import LONGEST, Asked, choices, read_cursor, read_search
+from app.public.searching import Asked, choices, read_cursor, read_search
 from app.public.views import bp
 
 
@@ -55,7 +55,7 @@ def commune(insee: str) -> ResponseReturnValue:
     """Show who signed in one commune, and how to ask those who did not."""
     commune = communes.get(insee)
     if commune is None:
-        return _meant(insee[:LONGEST])
+        return _meant(insee)
 
     def show() -> str:
         search = register.Search(commune=commune.insee)
