@@ -8,6 +8,7 @@ stood, except that what is taken back is gone at once; the rest waits for `catch
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from os.path import commonprefix
 from typing import Any
 
 from flask_sqlalchemy.session import Session
@@ -31,7 +32,7 @@ MOST_SPELLINGS = 12
 #: Rows are written as they are told: no object in the session stands for them.
 _PLAIN = {"synchronize_session": False}
 #: What the rows of `Spelling` repeat.
-_SPELT = ("sort_key", "commune", "epci")
+_SPELT = ("sort_key", "role", "commune", "epci", "district", "mask")
 _LINE = tuple(column for column in Entry.__table__.columns if column.name != "changed_at")
 #: What a line is made of, with the pledges.
 OWN = (
@@ -68,15 +69,21 @@ def line(signature: Any, pledges: Mapping[int, datetime], communes: Communes) ->
 def spellings(line: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of `Spelling` of a line: its name turned to begin with each of its words."""
     words = line["sort_key"].split()
+    places = range(min(len(words), MOST_SPELLINGS))
+    keys = [" ".join(words[position:] + words[:position]) for position in places]
     return [
         {
             "code": line["code"],
             "position": position,
-            "key": " ".join(words[position:] + words[:position]),
+            "key": keys[position],
+            "known": max((len(commonprefix((keys[position], key))) for key in keys[:position]), default=0),
+            "role": line["role"],
             "commune": line["commune"],
             "epci": line["epci"],
+            "district": line["district"],
+            "mask": line["mask"],
         }
-        for position in range(min(len(words), MOST_SPELLINGS))
+        for position in places
     ]
 
 

@@ -262,8 +262,9 @@ class Entry(Base):
     changed_at: Mapped[datetime]
 
     __table_args__ = tuple(
-        # Each place is read in both orders, a page at a time.
-        Index(f"ix_entry_{place or 'all'}_{order}", *filter(None, (place, order, "code")))
+        # Each place is read in both orders, a page at a time. With what else lines are chosen by, so that
+        # the few of a rare kind are found without opening the many others.
+        Index(f"ix_entry_{place or 'all'}_{order}", *filter(None, (place, order, "code")), "role", "mask")
         for place in (None, "commune", "epci", "district")
         for order in ("confirmed_at", "sort_key")
     )
@@ -288,13 +289,19 @@ class Spelling(Base):
     #: How many words it is turned by.
     position: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(FOLDED)
+    #: How many of its first letters are also those of an earlier position: what is shorter is found there.
+    known: Mapped[int]
+    # As in the line: what a name is looked up with.
+    role: Mapped[Role] = mapped_column(_enum(Role))
     commune: Mapped[str] = mapped_column(String(5))
     epci: Mapped[str] = mapped_column(String(9))
+    district: Mapped[str] = mapped_column(String(4))
+    mask: Mapped[int]
 
     __table_args__ = (
-        Index("ix_spelling_key", "key", "code"),
-        Index("ix_spelling_commune", "commune", "key", "code"),
-        Index("ix_spelling_epci", "epci", "key", "code"),
+        # A commune may be a thousandth of the territory; the other places are not that small.
+        Index("ix_spelling_key", "key", "code", "known", "role", "epci", "district", "mask"),
+        Index("ix_spelling_commune", "commune", "key", "code", "known", "role", "epci", "district", "mask"),
     )
 
 

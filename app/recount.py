@@ -69,19 +69,22 @@ def _wanted(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, A
     return {own.id: listing.line_of(own, taken.get(own.id, {})) for own in rows}
 
 
-def _spelt(connection: Connection, lines: Mapping[int, Mapping[str, Any]]) -> dict[str, set[tuple[int, str]]]:
+def _spelt(
+    connection: Connection, lines: Mapping[int, Mapping[str, Any]]
+) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the rows of `Spelling` of some lines, as `listing.spellings` makes them, by code."""
     codes = [line["code"] for line in lines.values()]
-    spelt: dict[str, set[tuple[int, str]]] = {}
-    rows = select(Spelling.code, Spelling.position, Spelling.key).where(Spelling.code.in_(codes))
-    for code, position, key in connection.execute(rows):
-        spelt.setdefault(code, set()).add((position, key))
+    spelt: dict[str, list[Mapping[str, Any]]] = {}
+    rows = select(*Spelling.__table__.columns).where(Spelling.code.in_(codes)).order_by(Spelling.position)
+    for row in connection.execute(rows).mappings():
+        spelt.setdefault(row["code"], []).append(dict(row))
     return spelt
 
 
 def _compare(
     found: Mapping[int, Mapping[str, Any]],
     wanted: Mapping[int, Mapping[str, Any] | None],
-    spelt: Mapping[str, set[tuple[int, str]]],
+    spelt: Mapping[str, list[Mapping[str, Any]]],
 ) -> Iterator[Difference]:
     for signature_id, line in wanted.items():
         old = found.get(signature_id)
@@ -90,8 +93,8 @@ def _compare(
             relist = partial(listing.relist, signature_id=signature_id, moment=now())
             yield Difference("line", code, _told(old, line), _told(line, old), relist)
         elif old:
-            must_be = {(row["position"], row["key"]) for row in listing.spellings(old)}
-            here = spelt.get(old["code"], set())
+            must_be = listing.spellings(old)
+            here = spelt.get(old["code"], [])
             if here != must_be:
                 respell = partial(listing.respell, line=old)
                 yield Difference("spellings", old["code"], str(len(here)), str(len(must_be)), respell)

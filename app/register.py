@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.data.communes import Commune, Communes, unknown_commune
 from app.extensions import communes, db
@@ -47,13 +47,17 @@ class Search:
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        """What a line must be; its name is looked up elsewhere."""
-        places = {Entry.commune: self.commune, Entry.epci: self.epci, Entry.district: self.district}
-        conditions = [column == place for column, place in places.items() if place is not None]
+        """What a line must be, or a spelling, where a name is looked up: an index has all that this asks."""
+        row = Spelling if self.key else Entry
+        places = ((row.commune, self.commune), (row.epci, self.epci), (row.district, self.district))
+        conditions = [column == place for column, place in places if place is not None]
         if self.commitment is not None:
-            conditions.append(Entry.mask.bitwise_and(1 << (self.commitment - 1)) != 0)
+            conditions.append(row.mask.bitwise_and(1 << (self.commitment - 1)) != 0)
         if self.roles:
-            conditions.append(Entry.role.in_(self.roles))
+            conditions.append(row.role.in_(self.roles))
+        if self.key:
+            # Whoever bears the name in two ways is found by the first one alone.
+            conditions += [*_begins(Spelling.key, self.key), Spelling.known < len(self.key)]
         return conditions
 
 
@@ -94,19 +98,25 @@ def page(search: Search, cursor: Cursor | None = None) -> Page:
 
     Raises: ValueError, where the cursor is of another order.
     """
+    total = None if search.key else total_of(search)
+    if total == 0:
+        return Page([], 0, None, None)
     backwards = cursor is not None and cursor.backwards
-    lines, key = _lines(search)
+    key = _order(search)
+    code = key.class_.code
     descending = (key.key == "confirmed_at") != backwards
-    place: Any = tuple_(key, Entry.code)
+    lines = select(code, key.label("key")).where(*search.conditions)
     if cursor:
+        place: Any = tuple_(key, code)
         value: Any = datetime.fromisoformat(cursor.value) if key.key == "confirmed_at" else cursor.value
         lines = lines.where(place < (value, cursor.code) if descending else place > (value, cursor.code))
-    lines = lines.order_by(key.desc() if descending else key, Entry.code.desc() if descending else Entry.code)
-    found = db.session.execute(lines.add_columns(key).limit(PAGE_SIZE + 1)).all()
+    # First which lines, in an index alone; then what they say.
+    chosen = _in_order(lines, key, code, descending).limit(PAGE_SIZE + 1).subquery()
+    whole = select(Entry, chosen.c.key).join(chosen, chosen.c.code == Entry.code)
+    found = db.session.execute(_in_order(whole, chosen.c.key, chosen.c.code, descending)).all()
     more = len(found) > PAGE_SIZE
     shown = found[:PAGE_SIZE][:: -1 if backwards else 1]
     before, after = (more, True) if backwards else (cursor is not None, more)
-    total = None if search.key else total_of(search)
     if search.key and not before and not after:
         total = len(shown)
     return Page(
@@ -117,28 +127,19 @@ def page(search: Search, cursor: Cursor | None = None) -> Page:
     )
 
 
-def _lines(search: Search) -> tuple[Select[Any], InstrumentedAttribute[Any]]:
-    """Select the lines of a search, and return what they are in the order of."""
-    if not search.key:
-        order = {Order.DATE: Entry.confirmed_at, Order.NAME: Entry.sort_key}[search.order]
-        return select(Entry).where(*search.conditions), order
-    # Whoever bears the name in two ways is found by the first one alone.
-    earlier = aliased(Spelling)
-    twice = select(earlier.code).where(
-        earlier.code == Spelling.code, earlier.position < Spelling.position, _begins(earlier.key, search.key)
-    )
-    places = {Spelling.commune: search.commune, Spelling.epci: search.epci}
-    spelt = and_(
-        _begins(Spelling.key, search.key),
-        *(column == place for column, place in places.items() if place is not None),
-        ~twice.exists(),
-    )
-    lines = select(Entry).join(Spelling, Spelling.code == Entry.code).where(spelt, *search.conditions)
-    return lines, Spelling.key
+def _order(search: Search) -> InstrumentedAttribute[Any]:
+    """Return what the lines of a search are in the order of."""
+    if search.key:
+        return Spelling.key
+    return {Order.DATE: Entry.confirmed_at, Order.NAME: Entry.sort_key}[search.order]
 
 
-def _begins(key: InstrumentedAttribute[str], beginning: str) -> ColumnElement[bool]:
-    return and_(key >= beginning, key < beginning + _END)
+def _in_order(lines: Select[Any], key: Any, code: Any, descending: bool) -> Select[Any]:
+    return lines.order_by(key.desc(), code.desc()) if descending else lines.order_by(key, code)
+
+
+def _begins(key: InstrumentedAttribute[str], beginning: str) -> list[ColumnElement[bool]]:
+    return [key >= beginning, key < beginning + _END]
 
 
 def _cursor(row: Any, *, backwards: bool = False) -> Cursor:

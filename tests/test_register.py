@@ -7,7 +7,8 @@ from sqlalchemy import event, select
 
 from app import signing
 from app.extensions import db
-from app.models import Role, Signature
+from app.loading import by_code
+from app.models import Pledge, Role, Signature
 from app.signatures import commune_of
 from app.text import fold
 from tests.crowd import START, fill, person
@@ -173,6 +174,19 @@ def test_every_filter_finds_all_and_no_more(app, citizen, asked, wanted):
     assert set(found) == expected
     if "nom=" not in asked:
         assert citizen.open(f"/signataires?{asked}").text(".total strong") == str(len(expected))
+
+
+def test_a_name_is_found_by_what_has_been_taken_since(app, citizen):
+    code, *_ = fill(app, 30, given_name="Anne", family_name="Le Goff")
+    asked = "/signataires?nom=goff&engagement="
+    with app.app_context():
+        signature = by_code(code)
+        number = next(n for n in range(1, 11) if n not in signature.pledges)
+        assert code not in all_of(citizen, f"{asked}{number}")
+        signature.pledges[number] = Pledge(number=number, taken_at=START)
+        signature.touched_at = START
+        db.session.commit()
+    assert code in all_of(citizen, f"{asked}{number}")
 
 
 def test_a_page_costs_four_queries_at_most(app, citizen):

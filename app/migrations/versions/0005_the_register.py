@@ -52,33 +52,54 @@ def upgrade() -> None:
         sa.UniqueConstraint("code", name=op.f("uq_entry_code")),
     )
     with op.batch_alter_table("entry") as batch_op:
-        batch_op.create_index("ix_entry_all_confirmed_at", ["confirmed_at", "code"], unique=False)
-        batch_op.create_index("ix_entry_all_sort_key", ["sort_key", "code"], unique=False)
         batch_op.create_index(
-            "ix_entry_commune_confirmed_at", ["commune", "confirmed_at", "code"], unique=False
+            "ix_entry_all_confirmed_at", ["confirmed_at", "code", "role", "mask"], unique=False
         )
-        batch_op.create_index("ix_entry_commune_sort_key", ["commune", "sort_key", "code"], unique=False)
+        batch_op.create_index("ix_entry_all_sort_key", ["sort_key", "code", "role", "mask"], unique=False)
         batch_op.create_index(
-            "ix_entry_district_confirmed_at", ["district", "confirmed_at", "code"], unique=False
+            "ix_entry_commune_confirmed_at", ["commune", "confirmed_at", "code", "role", "mask"], unique=False
         )
-        batch_op.create_index("ix_entry_district_sort_key", ["district", "sort_key", "code"], unique=False)
-        batch_op.create_index("ix_entry_epci_confirmed_at", ["epci", "confirmed_at", "code"], unique=False)
-        batch_op.create_index("ix_entry_epci_sort_key", ["epci", "sort_key", "code"], unique=False)
+        batch_op.create_index(
+            "ix_entry_commune_sort_key", ["commune", "sort_key", "code", "role", "mask"], unique=False
+        )
+        batch_op.create_index(
+            "ix_entry_district_confirmed_at",
+            ["district", "confirmed_at", "code", "role", "mask"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "ix_entry_district_sort_key", ["district", "sort_key", "code", "role", "mask"], unique=False
+        )
+        batch_op.create_index(
+            "ix_entry_epci_confirmed_at", ["epci", "confirmed_at", "code", "role", "mask"], unique=False
+        )
+        batch_op.create_index(
+            "ix_entry_epci_sort_key", ["epci", "sort_key", "code", "role", "mask"], unique=False
+        )
 
     op.create_table(
         "spelling",
         sa.Column("code", sa.String(length=20), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("key", FOLDED, nullable=False),
+        sa.Column("known", sa.Integer(), nullable=False),
+        sa.Column("role", ROLE, nullable=False),
         sa.Column("commune", sa.String(length=5), nullable=False),
         sa.Column("epci", sa.String(length=9), nullable=False),
+        sa.Column("district", sa.String(length=4), nullable=False),
+        sa.Column("mask", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["code"], ["entry.code"], name=op.f("fk_spelling_code"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("code", "position", name=op.f("pk_spelling")),
     )
     with op.batch_alter_table("spelling") as batch_op:
-        batch_op.create_index("ix_spelling_commune", ["commune", "key", "code"], unique=False)
-        batch_op.create_index("ix_spelling_epci", ["epci", "key", "code"], unique=False)
-        batch_op.create_index("ix_spelling_key", ["key", "code"], unique=False)
+        batch_op.create_index(
+            "ix_spelling_commune",
+            ["commune", "key", "code", "known", "role", "epci", "district", "mask"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "ix_spelling_key", ["key", "code", "known", "role", "epci", "district", "mask"], unique=False
+        )
 
     with op.batch_alter_table("signature") as batch_op:
         batch_op.add_column(sa.Column("indexable", sa.Boolean(), server_default=sa.true(), nullable=False))
@@ -110,7 +131,6 @@ def downgrade() -> None:
 
     with op.batch_alter_table("spelling") as batch_op:
         batch_op.drop_index("ix_spelling_key")
-        batch_op.drop_index("ix_spelling_epci")
         batch_op.drop_index("ix_spelling_commune")
 
     op.drop_table("spelling")
