@@ -10,7 +10,7 @@ FLASK = FLASK_SERVER_NAME=127.0.0.1:$(PORT) $(IN_VENV) flask --debug
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help run test lint bench-certificate lock clean
+.PHONY: help run test lint bench-certificate bench-register lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -31,6 +31,9 @@ lint: .venv/requirements-dev.done ## check style, types and templates
 
 bench-certificate: .venv-bench/requirements-bench.done ## what a certificate costs, ours and others' (ARGS=--save keeps it)
 	.venv-bench/bin/python -m bench.certificate $(ARGS)
+
+bench-register: .venv-bench/requirements-bench.done ## what pages cost at 1,000 and 1,000,000 signatures (ARGS=--save keeps it)
+	.venv-bench/bin/python -m bench.register $(ARGS)
 
 lock: ## write requirements*.txt anew from pyproject.toml (ARGS=--upgrade for the newest); needs uv
 	$(COMPILE) $(ARGS) --output-file requirements.txt

@@ -101,9 +101,8 @@ class Person(NamedTuple):
 def people(count: int, seed: int = 2026) -> Iterator[Person]:
     """Yield so many people, in the order in which they came."""
     chance = random.Random(seed)
-    communes = _communes()
-    lists = {insee: _lists(name, size) for insee, name, size in communes}
-    draws = _Draws(chance, communes)
+    lists = {insee: _lists(name, size) for insee, name, size in communes()}
+    draws = _Draws(chance)
     slots = list(accumulate(_weights_of_hours()))
     sizes = [min(CHUNK, count - start) for start in range(0, count, CHUNK)]
     for start, size in zip(range(0, count, CHUNK), sizes, strict=True):
@@ -111,7 +110,7 @@ def people(count: int, seed: int = 2026) -> Iterator[Person]:
             draws.given_names(size),
             draws.family_names(size),
             draws.roles(size),
-            draws.communes(size),
+            draws.homes(size),
             draws.numbers(size),
             strict=True,
         )
@@ -141,12 +140,12 @@ def people(count: int, seed: int = 2026) -> Iterator[Person]:
 class _Draws:
     """Draws many of each thing at once: one at a time would take three times as long."""
 
-    def __init__(self, chance: random.Random, communes: list[tuple[str, str, int]]) -> None:
+    def __init__(self, chance: random.Random) -> None:
         self.chance = chance
         self.women = _urn({name: 1 / (rank + 4) for rank, name in enumerate(WOMEN)})
         self.men = _urn({name: 1 / (rank + 4) for rank, name in enumerate(MEN)})
         self.families = _urn(_weights_of_families())
-        self.insee = _urn({insee: size for insee, _, size in communes})
+        self.insee = _urn({insee: size for insee, _, size in communes()})
         self.masks = _urn(_weights_of_sets())
 
     def draw(self, urn: tuple[list[Any], list[float]], size: int) -> list[Any]:
@@ -154,7 +153,7 @@ class _Draws:
         things, weights = urn
         return self.chance.choices(things, cum_weights=weights, k=size)
 
-    def communes(self, size: int) -> list[str]:
+    def homes(self, size: int) -> list[str]:
         """Draw where people live."""
         return self.draw(self.insee, size)
 
@@ -225,7 +224,7 @@ def _moment(slots: list[float], share: float) -> datetime:
     return OPENS + timedelta(hours=hour + (reached - before) / (slots[hour] - before))
 
 
-def _communes() -> list[tuple[str, str, int]]:
+def communes() -> list[tuple[str, str, int]]:
     """Return the code, the name and the population of each commune."""
     with COMMUNES.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)
