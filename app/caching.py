@@ -36,7 +36,10 @@ class Release:
 
 def init_app(app: Flask) -> None:
     """Name what the pages are made of, besides the register."""
+    territory = app.extensions["charter"].territory
+    of_the_territory = [territory.communes, territory.former_names, app.config["CONTOURS_FILE"]]
     files = [*ROOT.glob("app/**/*.py"), *ROOT.glob("templates/**/*"), Path(app.config["CHARTER_FILE"])]
+    files += [Path(app.instance_path, name) for name in of_the_territory]
     texts = sorted(path for path in files if path.is_file())
     digest = hashlib.sha256(str(app.static_url_path).encode())
     for path in texts:

@@ -19,6 +19,7 @@ def init_app(app: Flask) -> None:
         duration=french.duration,
         days=french.days,
         thousands=french.thousands,
+        percentage=french.percentage,
         commitments_of=french.commitments_of,
         typeset=french.typeset,
         commune=commune_of,

@@ -57,6 +57,16 @@ def thousands(count: int) -> str:
     return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+def percentage(part: int, whole: int) -> str:
+    """Write a share: « 12 % ». What is not none is never written 0, nor 100 what is not all."""
+    rounded = (200 * part + whole) // (2 * whole) if whole else 0
+    if part and not rounded:
+        return "moins de 1\N{NO-BREAK SPACE}%"
+    if part < whole and rounded == 100:
+        return "plus de 99\N{NO-BREAK SPACE}%"
+    return f"{rounded}\N{NO-BREAK SPACE}%"
+
+
 def commitments_of(count: int, total: int) -> str:
     """Write how many commitments were taken: « 7 engagements sur 10 »."""
     return f"{count} engagement{'s' if count > 1 else ''} sur {total}"

@@ -17,6 +17,7 @@ LAYERS = [
     "numbers",
     "config",
     "data",
+    "coverage",
     "outlines",
     "sealkey",
     "certificate",
@@ -51,7 +52,7 @@ LAYERS = [
 RANK = {name: rank for rank, name in enumerate(LAYERS)}
 MODULES = sorted(path for path in APP.rglob("*.py") if "migrations" not in path.parts)
 #: The verbs work on plain objects: they never see the web or the session of the database.
-DOMAIN = ["signing", "addresses", "text", "numbers", "french", "data", "models"]
+DOMAIN = ["signing", "addresses", "text", "numbers", "french", "data", "models", "coverage"]
 #: Cost up to a second and 80 MB each: imported where something is drawn, sealed or examined.
 HEAVY = (
     "app.certificate.fast", "app.certificate.pdf", "app.certificate.seal",

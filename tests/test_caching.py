@@ -12,7 +12,7 @@ from tests.visitor import Visitor
 
 BUGUE, SARLAT, BOULAZAC = "/communes/24067", "/communes/24520", "/communes/24053"
 FIXED = ["/verifier", "/donnees-personnelles", "/mentions-legales", "/accessibilite", "/robots.txt"]
-LISTS = ["/signataires", "/engagements/3", BUGUE, "/sitemap.xml", "/sitemap-pages.xml"]
+LISTS = ["/signataires", "/territoire", "/engagements/3", BUGUE, "/sitemap.xml", "/sitemap-pages.xml"]
 OF_A_PERSON = ["/signataires/{code}", "/sitemap-signataires-0.xml"]
 #: Made of more than the register: they have a tag of their bytes, and no date.
 BY_CONTENT = ["/verifier/certificat-organisation.pem", "/verifier/{number}"]

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from app.french import clock_time, commitments_of, days, duration, long_date, typeset
+from app.french import clock_time, commitments_of, days, duration, long_date, percentage, typeset
 
 
 def test_dates():
@@ -35,6 +35,11 @@ def test_terms():
         "5\u00a0ans",
         "1826\u00a0jours",
     ]
+
+
+def test_shares():
+    written = [percentage(*share) for share in ((0, 503), (1, 503), (1, 8), (501, 503), (7, 7), (0, 0))]
+    assert written == [f"{share}\u00a0%" for share in ("0", "moins de 1", "13", "plus de 99", "100", "0")]
 
 
 def test_counts():

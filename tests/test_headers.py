@@ -14,6 +14,7 @@ PUBLIC = [
     "/robots.txt",
     "/sitemap.xml",
     "/sitemap-pages.xml",
+    "/territoire",
     "/verifier",
     "/verifier/certificat-organisation.pem",
     "/donnees-personnelles",

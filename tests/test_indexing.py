@@ -51,7 +51,7 @@ def is_kept_out(page):
 FIXED = ["/", "/verifier", "/donnees-personnelles", "/mentions-legales", "/accessibilite"]
 
 
-@pytest.mark.parametrize("path", [*FIXED, "/communes/24067", "/engagements/3", "/signataires"])
+@pytest.mark.parametrize("path", [*FIXED, "/communes/24067", "/engagements/3", "/signataires", "/territoire"])
 def test_each_page_has_a_title_a_description_and_one_address(citizen, path):
     page = citizen.open(f"{path}?utm_source=x&fbclid=y")
     assert canonical(page) == f"http://localhost{path}"
@@ -61,7 +61,15 @@ def test_each_page_has_a_title_a_description_and_one_address(citizen, path):
 
 
 def test_no_two_pages_say_they_are_the_same(citizen):
-    paths = [*FIXED, "/signataires", "/communes/24067", "/communes/24053", "/engagements/3", "/engagements/4"]
+    paths = [
+        *FIXED,
+        "/signataires",
+        "/territoire",
+        "/communes/24067",
+        "/communes/24053",
+        "/engagements/3",
+        "/engagements/4",
+    ]
     pages = [citizen.open(path) for path in paths]
     for said in ({p.title for p in pages}, {p["meta[name=description]"]["content"] for p in pages}):
         assert len(said) == len(pages)

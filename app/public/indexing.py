@@ -14,6 +14,7 @@ from app.public.views import bp
 SINGLE = (
     "charter.index",
     "public.signatories",
+    "public.territory",
     "public.verify",
     "public.privacy",
     "public.legal",

@@ -300,6 +300,12 @@ def just_confirmed(page: Page, cast: Cast) -> None:
     confirm(page, _link(page, cast, "confirmed@example.org"))
 
 
+def territory(page: Page, cast: Cast) -> None:
+    page.goto("/territoire")
+    page.locator("summary").first.click()
+    expect(page.locator("details[open] table")).to_be_visible()
+
+
 def standing_alone(page: Page, cast: Cast) -> None:
     """Show the page that is served when nothing can be relied on, got here by asking for another host."""
     request = urllib.request.Request(cast.site.url, headers={"Host": "elsewhere.example"})
@@ -318,6 +324,7 @@ FIRST: dict[str, str] = {
     "commune, nobody yet": "/communes/24067",
     "commune, not found": "/communes/sarlot",
     "commitment, nobody yet": "/engagements/4",
+    "territory, empty": "/territoire",
     "sign, nothing ticked": "/signer",
     "find": "/retrouver",
     "found": "/retrouver/envoye",
@@ -369,6 +376,7 @@ THEN: dict[str, Callable[[Page, Cast], Any]] = {
     "register, nobody there": at("/signataires?commune=ribérac"),
     "register, ambiguous commune": at("/signataires?commune=24590"),
     "register, unknown commune": at("/signataires?commune=zzzz"),
+    "territory": territory,
     "signatory": at("/signataires/{code}"),
     "commune": at("/communes/24520"),
     "commitment": at("/engagements/1"),

@@ -124,7 +124,8 @@ def test_by_keyboard_alone_and_told_to_screen_readers(open_page: OpenPage, crowd
         reached.append(
             page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()")
         )
-    assert reached[:9] == [
+    assert reached[:10] == [
         "commune", "Plus de critères", "epci", "arrondissement", "qualite", "engagement", "tri", "Chercher",
+        "Voir le territoire, commune par commune",
         "Effacer la recherche, voir tous les signataires",
     ]  # fmt: skip
