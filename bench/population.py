@@ -14,8 +14,8 @@ from app.models import Role
 
 COMMUNES = Path(__file__).parents[1] / "app/data/communes.csv"
 
-#: How many of a hundred take each commitment. The last is the rare one that a filter must find: one in 1,000.
-POPULARITY = (95, 88, 82, 75, 68, 62, 55, 45, 35, 0.1)
+#: How many of a hundred take each commitment. The last is the rare one that a filter must find.
+POPULARITY = (95, 88, 82, 75, 68, 62, 55, 45, 35, 1)
 ROLES = {Role.HEAD_OF_LIST: 20, Role.LIST_MEMBER: 60, Role.ELECTED: 20}
 #: Which part of them names a list.
 LISTED = {Role.HEAD_OF_LIST: 1, Role.LIST_MEMBER: 0.95, Role.ELECTED: 0.4}
