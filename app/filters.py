@@ -1,8 +1,11 @@
 """What templates may call."""
 
+from collections.abc import Callable, Collection
+from functools import cache
 from typing import Any
 
 from flask import Flask, current_app, url_for
+from markupsafe import Markup
 
 from app import french
 from app.clock import now
@@ -23,6 +26,7 @@ def init_app(app: Flask) -> None:
         commitments_of=french.commitments_of,
         typeset=french.typeset,
         commune=commune_of,
+        panels=_panels(app),
         capitalize_first=lambda text: text[:1].upper() + text[1:],
     )
     app.context_processor(
@@ -32,6 +36,18 @@ def init_app(app: Flask) -> None:
             "public_url": public_url,
         }
     )
+
+
+def _panels(app: Flask) -> Callable[[Collection[int]], Markup]:
+    """Return what draws the commitments that somebody took: once for each set, many took the same."""
+
+    def draw(numbers: frozenset[int]) -> Markup:
+        template = app.jinja_env.get_template("public/_panels.html")
+        drawn = template.render(charter=app.extensions["charter"], taken=numbers)
+        return Markup(drawn)  # noqa: S704  # a template of ours, that escapes
+
+    drawn = draw if app.debug else cache(draw)  # templates are being edited
+    return lambda taken: drawn(frozenset(taken))
 
 
 def public_url(endpoint: str, **values: Any) -> str:
