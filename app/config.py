@@ -82,6 +82,7 @@ FIXED: dict[str, Any] = {
     "WTF_CSRF_TIME_LIMIT": None,
     "WTF_I18N_ENABLED": False,  # our own Meta.locales speaks French
     "COMPRESS_ALGORITHM": ["br", "gzip"],
+    "COMPRESS_ALGORITHM_STREAMING": ["zstd", "br", "gzip"],  # files of the register: the quickest first
     "COMPRESS_BR_LEVEL": 5,  # a tenth smaller than Zstandard's default, for 1 ms on the largest file
     "COMPRESS_MIMETYPES": [
         "text/html",
@@ -89,6 +90,9 @@ FIXED: dict[str, Any] = {
         "text/javascript",
         "image/svg+xml",
         "text/plain",
+        "text/csv",
+        "application/json",
+        "application/atom+xml",
         "application/xml",
     ],
 }

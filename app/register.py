@@ -147,6 +147,18 @@ def _cursor(row: Any, *, backwards: bool = False) -> Cursor:
     return Cursor(value.isoformat() if isinstance(value, datetime) else value, entry.code, backwards)
 
 
+def lines_of(search: Search) -> Select[Any]:
+    """Select all the lines of a search, in no order."""
+    lines = select(Entry).where(*search.conditions)
+    return lines.join(Spelling, Spelling.code == Entry.code) if search.key else lines
+
+
+def newest(search: Search, count: int) -> Sequence[Entry]:
+    """Return the lines of a search that were confirmed last, the newest first."""
+    newest_first = lines_of(search).order_by(Entry.confirmed_at.desc(), Entry.code.desc())
+    return db.session.scalars(newest_first.limit(count)).all()
+
+
 def find(code: str) -> Entry | None:
     """Return one line of the register."""
     return db.session.scalar(select(Entry).where(Entry.code == code))

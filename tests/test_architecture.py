@@ -34,6 +34,7 @@ LAYERS = [
     "issuing",
     "tokens",
     "register",
+    "export",
     "caching",
     "letters",
     "courier",

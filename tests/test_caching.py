@@ -12,12 +12,18 @@ from tests.visitor import Visitor
 
 BUGUE, SARLAT, BOULAZAC = "/communes/24067", "/communes/24520", "/communes/24053"
 FIXED = ["/verifier", "/donnees-personnelles", "/mentions-legales", "/accessibilite", "/robots.txt"]
-LISTS = ["/signataires", "/territoire", "/engagements/3", BUGUE, "/sitemap.xml", "/sitemap-pages.xml"]
+LISTS = [
+    "/signataires", "/territoire", "/engagements/3", "/donnees-ouvertes", BUGUE, "/sitemap.xml",
+    "/sitemap-pages.xml",
+]  # fmt: skip
 OF_A_PERSON = ["/signataires/{code}", "/sitemap-signataires-0.xml"]
 #: Made of more than the register: they have a tag of their bytes, and no date.
 BY_CONTENT = ["/verifier/certificat-organisation.pem", "/verifier/{number}"]
 #: What has its own rules, and where they are tested.
-ELSEWHERE = {"public.badge", "public.picture"}  # tests/test_sharing.py
+ELSEWHERE = {
+    "public.badge", "public.picture",  # tests/test_sharing.py
+    "public.csv_file", "public.json_file", "public.feed", "public.schema",  # tests/test_open_data.py
+}  # fmt: skip
 #: What a 304 repeats (RFC 9110, 15.4.5), with the headers of every answer.
 KEPT = ("ETag", "Cache-Control", "Vary", "Content-Security-Policy")
 

@@ -20,7 +20,10 @@ PUBLIC = [
     "/donnees-personnelles",
     "/mentions-legales",
     "/accessibilite",
+    "/donnees-ouvertes",
 ]
+#: What other sites may read, too.
+OPEN = ["/signataires.csv", "/signataires.json", "/signataires.atom", "/donnees-ouvertes/schema.json"]
 PRIVATE = [
     "/",
     "/signer",
@@ -35,6 +38,7 @@ WRONG = {
     "/communes/nulle-part": 404,
     "/engagements/11": 404,
     "/sitemap-signataires-0.xml": 404,
+    "/signataires.csv?epci=x": 404,
     "/nulle-part": 404,
     "/confirmer/x": 404,
     "/verifier/x": 404,
@@ -56,6 +60,15 @@ def test_public_pages(citizen, path):
     response = citizen.client.get(path)
     check(response)
     assert response.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_open_data(citizen, path):
+    with citizen.client.get(path) as response:
+        check(
+            response, **{"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
+        )
+        assert response.headers["Cache-Control"] == "no-cache"
 
 
 @pytest.mark.parametrize("path", PRIVATE)
@@ -88,7 +101,7 @@ def test_every_route_is_in_a_table(app):
         "public.verify_file",  # the same address as "public.verify"
     }  # fmt: skip
     adapter = app.url_map.bind("localhost")
-    here = {adapter.match(path)[0] for path in [*PUBLIC, *PRIVATE]}
+    here = {adapter.match(path)[0] for path in [*PUBLIC, *OPEN, *PRIVATE]}
     assert {rule.endpoint for rule in app.url_map.iter_rules()} == here | elsewhere
 
 

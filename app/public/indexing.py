@@ -15,6 +15,7 @@ SINGLE = (
     "charter.index",
     "public.signatories",
     "public.territory",
+    "public.open_data",
     "public.verify",
     "public.privacy",
     "public.legal",

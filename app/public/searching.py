@@ -64,6 +64,11 @@ class Asked:
         """Whether search engines may show this page: not where people are picked out by name or by list."""
         return not self.is_narrow or self.canonical != public_url("public.signatories")
 
+    @property
+    def criteria(self) -> dict[str, str]:
+        """What is asked for, but its order: files and feeds have their own."""
+        return {name: value for name, value in self.typed.items() if value and name != "tri"}
+
     def link(self, endpoint: str = "public.signatories", **others: Any) -> str:
         """Return the address of this search, or of another one beside it."""
         typed = {name: value for name, value in self.typed.items() if value}

@@ -330,6 +330,7 @@ FIRST: dict[str, str] = {
     "found": "/retrouver/envoye",
     "resent": "/confirmer/renvoye",
     "privacy": "/donnees-personnelles",
+    "open data": "/donnees-ouvertes",
     "verify": "/verifier",
     "verify, unknown number": "/verifier/2222-2222-2222",
     "accessibility": "/accessibilite",

@@ -1,0 +1,178 @@
+"""The register for programs: CSV, JSON, Atom, and the page that tells what is in them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from flask import (
+    Response,
+    abort,
+    current_app,
+    make_response,
+    render_template,
+    request,
+    stream_with_context,
+)
+from flask.typing import ResponseReturnValue
+
+from app import export, register
+from app.caching import FIXED, unless_known
+from app.extensions import charter
+from app.filters import public_url
+from app.french import typeset
+from app.public.searching import ROLES, Asked, read_search
+from app.public.views import bp
+from app.register import Version
+
+#: Entries of the feed.
+NEWEST = 50
+#: Of the schema: when its columns change, both do (Semantic Versioning).
+SCHEMA_VERSION, SCHEMA_DATE = "1.0.0", "2026-11-23"
+
+
+@bp.get("/signataires.csv")
+def csv_file() -> ResponseReturnValue:
+    """Send the register as a table."""
+    search = _asked().search
+    columns = export.columns(charter, _page())
+
+    def show() -> Response:
+        lines = export.read(search, columns, _page(), export.CSV)
+        chunks = export.as_csv([column.name for column in columns], lines)
+        response = Response(stream_with_context(chunks))
+        response.content_type = "text/csv; charset=utf-8; header=present"  # RFC 4180, 3
+        response.headers["Content-Disposition"] = "attachment; filename=signataires.csv"
+        return response
+
+    return _for_everybody(unless_known(register.version(), show))
+
+
+@bp.get("/signataires.json")
+def json_file() -> ResponseReturnValue:
+    """Send the register as one object, with its licence, its source and its date."""
+    search = _asked().search
+    version = register.version()
+
+    def show() -> Response:
+        lines = export.read(search, export.columns(charter, _page()), _page(), export.JSON)
+        return _json(stream_with_context(export.as_json(_head(version), lines)))
+
+    return _for_everybody(unless_known(version, show))
+
+
+@bp.get("/signataires.atom")
+def feed() -> ResponseReturnValue:
+    """Send the newest signatures as a feed (RFC 4287)."""
+    asked = _asked()
+    version = register.version()
+
+    def show() -> Response:
+        entries = register.newest(asked.search, NEWEST)
+        changed_at = version.changed_at or current_app.extensions["release"].at  # RFC 4287 wants a date
+        written = render_template(
+            "public/feed.xml", asked=asked, entries=entries, changed_at=changed_at, licence=export.LICENCE
+        )
+        return Response(written, mimetype="application/atom+xml")
+
+    return _for_everybody(unless_known(version, show))
+
+
+@bp.get("/donnees-ouvertes")
+def open_data() -> ResponseReturnValue:
+    """Tell what the files hold, column by column, and what whoever uses them owes."""
+    version = register.version()
+    columns = export.columns(charter, _page())
+
+    def show() -> str:
+        names = [column.name for column in columns]
+        cells = export.CSV.cells(names, [str(column.example) for column in columns])
+        example = export.as_csv(names, [[cells]])
+        return render_template(
+            "public/open_data.html",
+            description=_description(),
+            columns=columns,
+            example=b"".join(example).decode(),
+            licence=export.LICENCE,
+            newest=NEWEST,
+            roles=ROLES,
+            changed_at=version.changed_at,
+        )
+
+    return unless_known(version, show)
+
+
+@bp.get("/donnees-ouvertes/schema.json")
+def schema() -> ResponseReturnValue:
+    """Send the Table Schema of the table, with what schema.data.gouv.fr wants to know of one."""
+    return _for_everybody(unless_known(FIXED, lambda: _json(_schema())))
+
+
+def _asked() -> Asked:
+    """Return what an address asks for, or abort: a file has no place for a question."""
+    asked = read_search(request.args)
+    return abort(404) if asked.problem else asked
+
+
+def _page() -> str:
+    """Return the address that codes are put after."""
+    return public_url("public.signatory", code="")
+
+
+def _for_everybody(answer: ResponseReturnValue) -> Response:
+    """Let pages of any site read an answer (Fetch standard, « CORS protocol »), which names no visitor.
+
+    Search engines show each person's own page, or none if they said no: never a file with everybody in it.
+    """
+    response = make_response(answer)
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _description() -> str:
+    title = f"{charter.title.lower()} ({charter.territory.name})"
+    return typeset(
+        f"Les personnes qui ont signé la {title} : leur qualité, leur commune et les engagements qu’elles "
+        "ont pris, avec leurs dates."
+    )
+
+
+def _json(content: str | Iterator[bytes]) -> Response:
+    return Response(content, content_type="application/json")  # in UTF-8, always: RFC 8259, 8.1 and 11
+
+
+def _head(version: Version) -> dict[str, Any]:
+    """Return what a file says of itself before its rows."""
+    return {
+        "description": _description(),
+        "source": charter.organisation,
+        "licence": export.LICENCE["title"],
+        "licence_adresse": export.LICENCE["path"],
+        "documentation": public_url("public.open_data"),
+        "schema": public_url("public.schema"),
+        "modifie_le": f"{version.changed_at:%Y-%m-%dT%H:%M:%SZ}" if version.changed_at else None,
+        "silence": render_template("public/_silence.txt") or None,
+    }
+
+
+def _schema() -> str:
+    schema = {
+        "$schema": "https://frictionlessdata.io/schemas/table-schema.json",
+        "name": "signataires-charte",
+        "title": f"Signataires de la {charter.title.lower()}",
+        "description": _description(),
+        "countryCode": "FR",
+        "homepage": public_url("public.open_data"),
+        "path": public_url("public.schema"),
+        "licenses": [export.LICENCE],
+        "contributors": [{"title": charter.organisation, "role": "author"}],
+        "resources": [{"title": "Le registre", "path": public_url("public.csv_file")}],
+        "created": "2026-11-23",
+        "lastModified": SCHEMA_DATE,
+        "version": SCHEMA_VERSION,
+        "missingValues": [""],
+        "primaryKey": "code",
+        "fields": [column.as_field for column in export.columns(charter, _page())],
+    }
+    return json.dumps(schema, ensure_ascii=False, indent=2)
