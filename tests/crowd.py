@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from flask import Flask
 
+from app import create_app
 from app.extensions import charter, communes, db
 from app.models import Pledge, Role, Signature, Status, new_code
 from app.text import fold
@@ -48,9 +49,24 @@ def person(index: int, **facts: object) -> Signature:
     for name, value in facts.items():
         setattr(signature, name, value)
     signature.name_key = fold(signature.full_name)
-    for number in chance.sample(range(1, 11), chance.choice((1, 4, 7, 10))):
+    numbers = chance.sample(range(1, 11), chance.choice((1, 4, 7, 10)))
+    for number in numbers if "pledges" not in facts else ():
         signature.pledges[number] = Pledge(number=number, taken_at=signature.confirmed_at)
     return signature
+
+
+def app_on(database: str) -> Flask:
+    """Make an application on the database of another one."""
+    return create_app(
+        {
+            "SECRET_KEY": "a-secret-for-tests-that-is-long-enough",
+            "SERVER_NAME": "localhost",
+            "PREFERRED_URL_SCHEME": "http",
+            "SQLALCHEMY_DATABASE_URI": database,
+            "MAIL_SERVER": "127.0.0.1",
+            "MAIL_DEFAULT_SENDER": "charte@example.org",
+        }
+    )
 
 
 def fill(app: Flask, count: int, **facts: object) -> list[str]:

@@ -4,8 +4,8 @@ from flask import Flask
 
 from app.clock import now
 from app.extensions import communes, db
-from app.models import Pledge, Role, Signature, Status, new_code
-from app.text import fold
+from app.models import Pledge, Role
+from tests import crowd
 from tests.mailbox import Mailbox, link_in
 from tests.visitor import Page, Visitor
 
@@ -63,22 +63,16 @@ def signed_and_confirmed(
 def listed(app: Flask, *numbers: int, **changes: str) -> str:
     """Put a confirmed signature where the whole way would have; return its code."""
     facts = {**ELODIE, **changes}
-    name = f"{facts['given_name']} {facts['family_name']}"
     with app.app_context():
         (commune,) = communes.find(facts["commune"])
-        signature = Signature(
-            code=new_code(),
-            status=Status.CONFIRMED,
-            edition=app.extensions["charter"].edition,
+        signature = crowd.person(
+            0,
             given_name=facts["given_name"],
             family_name=facts["family_name"],
-            name_key=fold(name),
             role=Role(facts["role"]),
             commune=commune.insee,
             list_name=facts["list_name"],
             email=facts["email"],
-            created_at=now(),
-            touched_at=now(),
             confirmed_at=now(),
             pledges={number: Pledge(number=number, taken_at=now()) for number in numbers},
         )

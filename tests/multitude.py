@@ -11,7 +11,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import String, cast, func, insert, select
 
-from app import create_app
 from app.extensions import db
 from app.models import Entry, Signature
 from tests import crowd
@@ -52,16 +51,7 @@ def _memory(name: str) -> int:
 
 
 if __name__ == "__main__":
-    app = create_app(
-        {
-            "SECRET_KEY": "a-secret-for-tests-that-is-long-enough",
-            "SERVER_NAME": "localhost",
-            "PREFERRED_URL_SCHEME": "http",
-            "SQLALCHEMY_DATABASE_URI": sys.argv[1],
-            "MAIL_SERVER": "127.0.0.1",
-            "MAIL_DEFAULT_SENDER": "charte@example.org",
-        }
-    )
+    app = crowd.app_on(sys.argv[1])
     with app.app_context():
         db.create_all()
     fill(app, int(sys.argv[2]))

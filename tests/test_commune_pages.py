@@ -196,7 +196,7 @@ def test_who_took_it_and_of_how_many(three, citizen):
     page = citizen.open("/engagements/3")
     assert page.text(".total") == "3 signataires sur 3 ont pris cet engagement"
     assert entries(page) == ["Chloé Martin", "Bruno Martin", "Anne Martin"]
-    assert entries(citizen.open(page["main a[href*='engagement=3']"]["href"])) == entries(page)
+    assert entries(citizen.open(page["main a[href='/signataires?engagement=3']"]["href"])) == entries(page)
     page = citizen.open("/engagements/7")
     assert page.text(".total") == "Personne n’a encore pris cet engagement."
 

@@ -5,10 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from app import create_app
 from tests.browser.conftest import OpenPage
-from tests.conftest import SECRET, Site
-from tests.crowd import fill
+from tests.conftest import Site
+from tests.crowd import app_on, fill
 
 pytestmark = pytest.mark.browser
 
@@ -16,16 +15,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def crowd(site: Site) -> list[str]:
     """Three hundred people who signed on the running site."""
-    app = create_app(
-        {
-            "SECRET_KEY": SECRET,
-            "SERVER_NAME": "127.0.0.1",
-            "SQLALCHEMY_DATABASE_URI": f"sqlite:///{site.database}",
-            "MAIL_SERVER": "127.0.0.1",
-            "MAIL_DEFAULT_SENDER": "charte@example.org",
-        }
-    )
-    return fill(app, 300)
+    return fill(app_on(f"sqlite:///{site.database}"), 300)
 
 
 def names(page: Page) -> list[str]:

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from app import create_app
 from app.data.communes import load_communes
 from tests.browser.conftest import OpenPage
 from tests.browser.test_accessibility import found_by_axe
-from tests.conftest import SECRET, Site, running_site
-from tests.crowd import fill
+from tests.conftest import Site, running_site
+from tests.crowd import app_on, fill
 from tests.test_outlines import DATA, patchwork
 
 pytestmark = pytest.mark.browser
@@ -31,16 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     features = patchwork(22, 23, codes[:-1])
     outlines.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     with running_site(folder, CONTOURS_FILE=str(outlines)) as site:
-        app = create_app(
-            {
-                "SECRET_KEY": SECRET,
-                "SERVER_NAME": "127.0.0.1",
-                "SQLALCHEMY_DATABASE_URI": f"sqlite:///{site.database}",
-                "MAIL_SERVER": "127.0.0.1",
-                "MAIL_DEFAULT_SENDER": "charte@example.org",
-            }
-        )
-        fill(app, SIGNED)
+        fill(app_on(f"sqlite:///{site.database}"), SIGNED)
         yield site
 
 
