@@ -33,8 +33,9 @@ LICENCE = {
 BATCH = 1000
 #: Places, days and choices that a file remembers how it wrote.
 REMEMBERED = 4096
-#: What a spreadsheet computes instead of showing (OWASP, « CSV Injection »), also behind spaces.
-_FORMULA = re.compile(r"\s*[=+\-@\t\r\n＝＋－＠]")
+#: What a spreadsheet computes instead of showing (OWASP, « CSV Injection »), also behind spaces,
+#: or behind the semicolon at which French ones cut a line.
+_FORMULA = re.compile(r"(^|;)(?=\s*[=+\-@\t\r\n＝＋－＠])")
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 
@@ -99,7 +100,7 @@ def columns(charter: Charter, page: str) -> list[Column]:
             "Numéro SIREN de l’établissement public de coopération intercommunale (EPCI) de la commune.",
             "200027217", constraints={"pattern": "[0-9]{9}"},
         ),
-        Column("epci", "Intercommunalité", "Nom de cet établissement.", "CC Sarlat-Périgord noir"),
+        Column("epci", "Intercommunalité", "Nom de cet établissement.", "CC Sarlat-Périgord Noir"),
         Column(
             "arrondissement_insee", "Code INSEE de l’arrondissement",
             "Code officiel géographique de l’arrondissement de la commune.",
@@ -152,12 +153,12 @@ def defuse(text: str) -> str:
 
     No text of the register begins with that apostrophe: `app.text.clean_line` makes it « ’ ».
     """
-    return f"'{text}" if _FORMULA.match(text) else text
+    return _FORMULA.sub(r"\1'", text)
 
 
 def _csv_text(text: str) -> str:
     """Write a text between quotes, which need no look at what it has inside (RFC 4180, 2)."""
-    if not text[:1].isalpha():  # most do begin with a letter
+    if not text[:1].isalpha() or ";" in text:  # most are plainly words
         text = defuse(text)
     return '"' + text.replace('"', '""') + '"'
 

@@ -142,7 +142,7 @@ def _replace(
     if old is None and new is not None:
         session.execute(insert(Entry).values(**new, changed_at=moment))
     elif old is not None and new is None:
-        session.execute(delete(Spelling).where(Spelling.code == old["code"]), execution_options=_PLAIN)
+        unspell(session, old["code"])
         session.execute(delete(Entry).where(Entry.code == old["code"]), execution_options=_PLAIN)
     elif old is not None and new is not None:
         _set(session, Entry, Entry.code == old["code"], **new, changed_at=moment)
@@ -157,8 +157,14 @@ def _replace(
 
 def respell(session: Session, line: Mapping[str, Any]) -> None:
     """Write the spellings of a line anew."""
-    session.execute(delete(Spelling).where(Spelling.code == line["code"]), execution_options=_PLAIN)
-    session.execute(insert(Spelling), spellings(line))
+    unspell(session, line["code"])
+    if rows := spellings(line):  # a name of signs alone has none
+        session.execute(insert(Spelling), rows)
+
+
+def unspell(session: Session, code: str) -> None:
+    """Erase the spellings of a line."""
+    session.execute(delete(Spelling).where(Spelling.code == code), execution_options=_PLAIN)
 
 
 def tally(session: Session, difference: Mapping[tuple[int, str, Role], int]) -> None:

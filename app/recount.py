@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from flask_sqlalchemy.session import Session
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select, union
 
 from app import listing
 from app.clock import now
@@ -31,12 +31,9 @@ class Difference:
 
 
 #: What has a line, or should have one. What waits for the end of a silence is right as it stands.
-_LISTED = (
-    select(Signature.id)
-    .outerjoin(Entry, Entry.signature_id == Signature.id)
-    .where(or_(Signature.status == Status.CONFIRMED, Entry.signature_id.is_not(None)))
-    .order_by(Signature.id)
-)
+_LISTED = union(
+    select(Signature.id).where(Signature.status == Status.CONFIRMED), select(Entry.signature_id)
+).subquery()
 
 
 def differences() -> Iterator[Difference]:
@@ -44,7 +41,8 @@ def differences() -> Iterator[Difference]:
     tallies: Counter[tuple[int, str, Role]] = Counter()
     with snapshot() as connection:
         last = 0
-        while ids := connection.scalars(_LISTED.where(Signature.id > last).limit(BATCH)).all():
+        following = select(_LISTED.c.id).order_by(_LISTED.c.id).limit(BATCH)
+        while ids := connection.scalars(following.where(_LISTED.c.id > last)).all():
             last = ids[-1]
             found = listing.lines(connection, ids)
             for line in found.values():
@@ -52,6 +50,9 @@ def differences() -> Iterator[Difference]:
             yield from _compare(found, _wanted(connection, ids), _spelt(connection, found))
         rows = connection.execute(select(Tally.number, Tally.commune, Tally.role, Tally.count))
         kept = {(number, commune, role): count for number, commune, role, count in rows}
+        lost = select(Spelling.code).outerjoin(Entry, Entry.code == Spelling.code).where(Entry.code.is_(None))
+        for code in connection.scalars(lost.distinct()):
+            yield Difference("spellings", code, "some", "0", partial(listing.unspell, code=code))
     for key in sorted(tallies.keys() | kept.keys(), key=str):
         if more := tallies[key] - kept.get(key, 0):
             of = f"{key[1]} {key[2].value} {key[0]}"
@@ -65,8 +66,13 @@ def _wanted(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, A
     pledges = select(Pledge.signature_id, Pledge.number, Pledge.taken_at).where(Pledge.signature_id.in_(ids))
     for signature_id, number, taken_at in connection.execute(pledges):
         taken.setdefault(signature_id, {})[number] = taken_at
-    rows = connection.execute(select(*listing.OWN).where(Signature.id.in_(ids), Signature.to_list.is_(False)))
-    return {own.id: listing.line_of(own, taken.get(own.id, {})) for own in rows}
+    wanted: dict[int, dict[str, Any] | None] = dict.fromkeys(ids)  # a line may have lost its signature
+    for own in connection.execute(select(*listing.OWN).where(Signature.id.in_(ids))):
+        if own.to_list:
+            del wanted[own.id]
+        else:
+            wanted[own.id] = listing.line_of(own, taken.get(own.id, {}))
+    return wanted
 
 
 def _spelt(

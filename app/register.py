@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -42,8 +42,8 @@ class Search:
 
     @property
     def key(self) -> str:
-        """The beginning of a spelling that is looked up."""
-        return fold(self.name)
+        """The beginning of a spelling that is looked up: the longest word, which the fewest bear."""
+        return max(fold(self.name).split(), key=len, default="")
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -58,6 +58,10 @@ class Search:
         if self.key:
             # Whoever bears the name in two ways is found by the first one alone.
             conditions += [*_begins(Spelling.key, self.key), Spelling.known < len(self.key)]
+            # The other words begin some word too: a spelling has them all, and folded texts no wildcard.
+            others = fold(self.name).split()
+            others.remove(self.key)
+            conditions += [(" " + Spelling.key).like(f"% {word}%") for word in others]
         return conditions
 
 
@@ -76,10 +80,28 @@ class Cursor:
     @classmethod
     def read(cls, text: str, *, backwards: bool) -> "Cursor":
         """Read a cursor from an address. Raises: ValueError."""
-        value, code = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        try:
+            value, code = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except (TypeError, RecursionError) as error:  # a number, or brackets without end
+            raise ValueError(text) from error
         if not isinstance(value, str) or not isinstance(code, str) or "\0" in value + code:
             raise ValueError(text)
         return cls(value, code, backwards)
+
+    @property
+    def moment(self) -> datetime:
+        """The value, where lines are in the order of their dates. Raises: ValueError."""
+        moment = datetime.fromisoformat(self.value)
+        if moment.utcoffset() != timedelta(0):
+            raise ValueError(self.value)
+        return moment
+
+    @property
+    def name(self) -> str:
+        """The value, where lines are in the order of their names. Raises: ValueError."""
+        if fold(self.value) != self.value:
+            raise ValueError(self.value)
+        return self.value
 
 
 @dataclass(frozen=True)
@@ -108,7 +130,7 @@ def page(search: Search, cursor: Cursor | None = None) -> Page:
     lines = select(code, key.label("key")).where(*search.conditions)
     if cursor:
         place: Any = tuple_(key, code)
-        value: Any = datetime.fromisoformat(cursor.value) if key.key == "confirmed_at" else cursor.value
+        value: Any = cursor.moment if key.key == "confirmed_at" else cursor.name
         lines = lines.where(place < (value, cursor.code) if descending else place > (value, cursor.code))
     # First which lines, in an index alone; then what they say.
     chosen = _in_order(lines, key, code, descending).limit(PAGE_SIZE + 1).subquery()

@@ -1,6 +1,8 @@
 """The register as it is written: exact whatever happens, frozen during a silence, recounted at night."""
 
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +10,8 @@ from sqlalchemy import delete, func, select, update
 
 from app import clock, listing, recount, register
 from app.extensions import db
-from app.models import Entry, Pledge, Revision, Role, Signature, Spelling, Status, Tally
+from app.models import Certificate, Entry, Pledge, Revision, Role, Signature, Spelling, Status, Tally
+from tests import crowd
 from tests.journeys import come_back, sign, signed_and_confirmed
 from tests.mailbox import link_in
 from tests.visitor import Visitor
@@ -231,6 +234,43 @@ def test_what_differs_is_said_and_mended(app, own, damage, said):
     again = runner.invoke(args=["register", "check", "--mend"])  # a line comes before its counts
     assert again.exit_code == 0
     assert runner.invoke(args=["register", "check"]).output == "0 differences\n"
+
+
+def test_what_has_lost_its_signature_is_said_and_mended(app, own, citizen):
+    """Somebody erased rows by hand, where SQLite looks at no foreign key."""
+    with app.app_context():
+        path = db.engine.url.database
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM signature")
+        connection.execute("INSERT INTO spelling SELECT 'x', position, key, known, role, commune, epci,"
+                           " district, mask FROM spelling")  # fmt: skip
+    runner = app.test_cli_runner()
+    assert runner.invoke(args=["register", "check"]).output.endswith("2 differences\n")
+    assert runner.invoke(args=["register", "check", "--mend"]).exit_code == 0
+    assert runner.invoke(args=["register", "check"]).output == "0 differences\n"
+    assert names(citizen) == []
+    with app.app_context():
+        assert register.counts(register.Search()) == {}
+
+
+def test_a_name_that_folds_to_nothing_has_a_line_all_the_same(app, citizen):
+    sign = "\N{GREEK YPOGEGRAMMENI}"
+    crowd.fill(app, 1, given_name=sign, family_name=sign)
+    assert names(citizen) == [f"{sign} {sign}"]
+    assert found(app) == []
+
+
+def test_a_certificate_does_not_tell_what_the_register_keeps_back(app, own, candidate, citizen, at):
+    own.submit("#certificat form")
+    with app.app_context():
+        number = db.session.scalars(select(Certificate.number)).all()[-1]
+    assert "Certificat authentique" in citizen.open(f"/verifier/{number}").title
+    at(SILENCE)
+    candidate.open("/ma-signature").submit("#prendre-7")
+    page = citizen.open(f"/verifier/{number}")
+    assert "pas public pendant le scrutin" in page.text()
+    assert "Engagement 7" not in page.text()
+    assert "Élodie" not in page.text()
 
 
 def test_what_was_signed_before_the_register_had_lines(app, own, citizen):

@@ -679,3 +679,22 @@ def test_memory_does_not_grow_with_the_register(tmp_path):
     for path, coding, lines, size, growth in figures:
         assert coding != "identity" or (int(lines) >= LINES and int(size) > MEMORY)
         assert int(growth) < MEMORY, (path, coding)
+
+
+@pytest.mark.parametrize("path", ["/signataires.csv", "/signataires.json"])
+def test_slow_readers_do_not_take_every_thread(app, citizen, path):
+    """Two files at a time; the third reader is told to come back, and pages are served."""
+    places = app.extensions["sending"]
+    for _ in range(2):
+        assert places.acquire(blocking=False)
+    with citizen.client.get(path) as refused:
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "60")
+    assert citizen.open("/signataires").status == 200
+    places.release()
+    for _ in range(3):  # each leaves its place: read whole, left in the middle, or asked for its headers
+        with citizen.client.get(path) as response:
+            assert response.status_code == 200
+        citizen.client.get(path, buffered=False).close()
+        citizen.client.head(path).close()
+    assert places.acquire(blocking=False)
+    assert not places.acquire(blocking=False)

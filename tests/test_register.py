@@ -151,6 +151,11 @@ PLACES = ("24520", "24067")  # Sarlat-la-Canéda, Le Bugue
         ("nom=jean-pierre+dupont", lambda s, c: s.full_name.startswith("Jean-Pierre Dupont")),
         ("nom=dupont+de+la+roche+jean", lambda s, c: s.full_name.startswith("Jean-Pierre Dupont")),
         ("nom=elo", lambda s, c: s.given_name == "Élodie"),
+        ("nom=jean+martin", lambda s, c: s.full_name == "Jean-Pierre Martin"),
+        ("nom=roche+marie", lambda s, c: s.full_name == "Marie Dupont de La Roche"),
+        ("nom=marie+de+la+roche", lambda s, c: s.full_name == "Marie Dupont de La Roche"),
+        ("nom=goff+karim", lambda s, c: s.full_name == "Karim Le Goff"),
+        ("nom=karim+goff+luc", lambda s, c: False),
         ("nom=lukasi", lambda s, c: s.family_name == "Łukasiewicz"),
         ("nom=ndiaye", lambda s, c: False),
         ("nom=n%27diaye", lambda s, c: s.family_name == "N’Diaye"),
@@ -217,7 +222,11 @@ def counted(engine):
 @pytest.mark.parametrize(
     "wrong",
     ["epci=1", "arrondissement=9", "engagement=11", "engagement=x", "qualite=maire", "tri=engagements",
-     "apres=x", "apres=WyJ4IiwieSJd", "avant=%FF", "apres=W10", "tri=nom&apres=e30"],
+     "apres=x", "apres=WyJ4IiwieSJd", "avant=%FF", "apres=W10", "tri=nom&apres=e30", "apres=NQ",
+     "avant=bnVsbA",
+     "apres=" + "W1tb" * 2000,
+     "apres=WyIyMDI2LTAxLTA1VDA5OjAwOjAwIiwieiJd", "tri=nom&apres=WyIyMDI2LTAxLTA1VDA5OjAwOjAwWiIsInoiXQ",
+     "apres=WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzIzOjU5IiwieiJd"],
 )  # fmt: skip
 def test_an_address_that_asks_for_what_is_not_there(people, citizen, wrong):
     page = citizen.open(f"/signataires?{wrong}")

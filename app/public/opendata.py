@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
+from threading import Semaphore
 from typing import Any
 
 from flask import (
@@ -13,7 +15,9 @@ from flask import (
     request,
     stream_with_context,
 )
+from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import ServiceUnavailable
 
 from app import export, register
 from app.caching import FIXED, unless_known
@@ -26,8 +30,15 @@ from app.register import Version
 
 #: Entries of the feed.
 NEWEST = 50
+#: Files that a process sends at a time; its other threads are for pages.
+AT_ONCE = 2
 #: Of the schema: when its columns change, both do (Semantic Versioning).
 SCHEMA_VERSION, SCHEMA_DATE = "1.0.0", "2026-11-23"
+
+
+@bp.record
+def _make_places(state: BlueprintSetupState) -> None:
+    state.app.extensions["sending"] = Semaphore(AT_ONCE)
 
 
 @bp.get("/signataires.csv")
@@ -39,7 +50,7 @@ def csv_file() -> ResponseReturnValue:
     def show() -> Response:
         lines = export.read(search, columns, _page(), export.CSV)
         chunks = export.as_csv([column.name for column in columns], lines)
-        response = Response(stream_with_context(chunks))
+        response = _sent(chunks)
         response.content_type = "text/csv; charset=utf-8; header=present"  # RFC 4180, 3
         response.headers["Content-Disposition"] = "attachment; filename=signataires.csv"
         return response
@@ -55,7 +66,9 @@ def json_file() -> ResponseReturnValue:
 
     def show() -> Response:
         lines = export.read(search, export.columns(charter, _page()), _page(), export.JSON)
-        return _json(stream_with_context(export.as_json(_head(version), lines)))
+        response = _sent(export.as_json(_head(version), lines))
+        response.content_type = "application/json"
+        return response
 
     return _for_everybody(unless_known(version, show))
 
@@ -138,8 +151,26 @@ def _description() -> str:
     )
 
 
-def _json(content: str | Iterator[bytes]) -> Response:
+def _json(content: str) -> Response:
     return Response(content, content_type="application/json")  # in UTF-8, always: RFC 8259, 8.1 and 11
+
+
+def _sent(chunks: Iterator[bytes]) -> Response:
+    """Send a file as it is written, or abort: those who read slowly must not take every thread."""
+    place = ExitStack()
+    if request.method != "HEAD":  # which writes nothing
+        sending: Semaphore = current_app.extensions["sending"]
+        if not sending.acquire(blocking=False):
+            raise ServiceUnavailable(retry_after=60)
+        place.callback(sending.release)  # once, whether the file comes to its end or its reader goes away
+    response = Response(stream_with_context(_leaving(chunks, place)))
+    response.call_on_close(place.close)
+    return response
+
+
+def _leaving(chunks: Iterator[bytes], place: ExitStack) -> Iterator[bytes]:
+    with place:
+        yield from chunks
 
 
 def _head(version: Version) -> dict[str, Any]:

@@ -26,7 +26,12 @@ def signatories() -> ResponseReturnValue:
 def _signatories(asked: Asked) -> ResponseReturnValue:
     page = None if asked.problem else _page(asked.search)
     written = render_template(
-        "public/signatories.html", asked=asked, page=page, choices=choices(), communes=communes
+        "public/signatories.html",
+        asked=asked,
+        page=page,
+        page_size=register.PAGE_SIZE,
+        choices=choices(),
+        communes=communes,
     )
     return written, 404 if asked.lost else 200, shown_address(asked.link())
 

@@ -10,8 +10,10 @@ from werkzeug.datastructures import MultiDict
 from app.data.communes import MOST_CHOICES, Commune
 from app.extensions import charter, communes
 from app.filters import public_url
+from app.french import typeset
 from app.models import Role
 from app.register import Cursor, Order, Search
+from app.text import clean_line
 
 #: What may follow « qualite= », as it is offered.
 ROLES = {
@@ -38,6 +40,17 @@ class Asked:
     problem: str | None = None
     #: Whether an address asks for what is not there: no page of ours leads to it.
     lost: bool = False
+
+    @property
+    def words(self) -> str:
+        """What is asked for, as a title says it."""
+        told = [f"« {clean_line(self.typed['nom'])} »"] if self.typed["nom"] else []
+        told += [self.commune.name] if self.commune else []
+        for choice in choices():
+            value = self.typed[choice.name]
+            if value and choice.name != "tri":
+                told += [words for key, words in choice.options if key == value]
+        return typeset(", ".join(told))
 
     @property
     def is_detailed(self) -> bool:

@@ -94,8 +94,9 @@ def _verify(
 
 
 def _certificate(number: str, issued: Certificate | None, *, is_file: bool = False) -> str:
-    """Show a genuine certificate; only its number once the signature is withdrawn, or erased (None)."""
-    shown = issued if issued and register.find(issued.signature.code) else None
+    """Show a genuine certificate; only its number where the rest may not be shown, or is erased (None)."""
+    waits = issued is not None and issued.signature.to_list
+    shown = issued if issued and not waits and register.find(issued.signature.code) else None
     snapshot = signatures.snapshot_of(shown) if shown else None
     present = signatures.snapshot(shown.signature, number, shown.issued_at) if shown else None
     return render_template(
@@ -103,7 +104,7 @@ def _certificate(number: str, issued: Certificate | None, *, is_file: bool = Fal
         number=number,
         snapshot=snapshot,
         withdrawn=issued is None or not issued.signature.is_confirmed,
-        waits=issued is not None and issued.signature.to_list,
+        waits=waits,
         changes=changes(snapshot, present) if snapshot and present else [],
         changed_at=signatures.changed_at(shown) if shown else None,
         code=shown.signature.code if shown else None,
