@@ -75,6 +75,7 @@ class Life(RuleBasedStateMachine):
         retention.ledger_file().unlink(missing_ok=True)
         Life.time = start
         self.issued = {}
+        self.answered = {}
         self.statuses = Counter()
 
     def teardown(self):
@@ -375,9 +376,9 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_flooded(self):
-        """No more than so many letters of a kind in a day, counting anew at each answer."""
+        """No more than so many letters of a kind in a day, counting anew at each answer, erased or not."""
         answers = {"confirmed": LetterKind.CONFIRM, "opened": LetterKind.ACCESS, "moved": LetterKind.MOVE}
-        answered = {}
+        answered = self.answered
         for event, email in db.session.execute(
             select(Event, Signature.email).join(Signature).where(Event.what.in_(answers))
         ):
