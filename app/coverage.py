@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.data.communes import Area, Commune, Communes
-from app.text import fold
 
 #: Signatures by commune, then by commitment; under 0, all of them. What is not there has none.
 Counts = Mapping[str, Mapping[int, int]]
@@ -27,13 +26,13 @@ class Part:
 
 def whole(communes: Communes, counts: Counts) -> Part:
     """Count the territory; in its signatures, as in the register's, those of a commune that left the file."""
-    return replace(_part(communes, counts), taken=_sum(counts.values()))
+    return replace(_part(communes.alphabetical, counts), taken=_sum(counts.values()))
 
 
 def by_epci(communes: Communes, counts: Counts) -> Mapping[Area, Part]:
     """Count each intercommunality, in alphabetical order."""
     return {
-        area: _part((c for c in communes if c.epci.code == area.code), counts)
+        area: _part([c for c in communes.alphabetical if c.epci.code == area.code], counts)
         for area in communes.epcis.values()
     }
 
@@ -41,15 +40,14 @@ def by_epci(communes: Communes, counts: Counts) -> Mapping[Area, Part]:
 def by_district(communes: Communes, counts: Counts) -> Mapping[Area, Part]:
     """Count each arrondissement, in alphabetical order."""
     return {
-        area: _part((c for c in communes if c.district.code == area.code), counts)
+        area: _part([c for c in communes.alphabetical if c.district.code == area.code], counts)
         for area in communes.districts.values()
     }
 
 
-def _part(communes: Iterable[Commune], counts: Counts) -> Part:
-    here = sorted(communes, key=lambda commune: fold(commune.name))
-    signed = [counts[commune.insee] for commune in here if commune.insee in counts]
-    return Part(here, covered=sum(1 for counted in signed if counted.get(0)), taken=_sum(signed))
+def _part(communes: Sequence[Commune], counts: Counts) -> Part:
+    signed = [counts[commune.insee] for commune in communes if commune.insee in counts]
+    return Part(communes, covered=sum(1 for counted in signed if counted.get(0)), taken=_sum(signed))
 
 
 def _sum(signed: Iterable[Mapping[int, int]]) -> Counter[int]:

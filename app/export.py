@@ -17,7 +17,7 @@ from sqlalchemy import DateTime, String, cast, type_coerce
 
 from app import register
 from app.data.charter import Charter
-from app.data.communes import NOWHERE, unknown_commune
+from app.data.communes import NOWHERE
 from app.extensions import communes, snapshot
 from app.french import paris_day, typeset
 from app.models import Entry, Role
@@ -217,7 +217,7 @@ def _line_writer(names: Sequence[str], page: str, form: Format) -> Callable[...,
 
     @lru_cache(REMEMBERED)
     def place(insee: str, epci: str, district: str) -> str:
-        commune = communes.get(insee) or unknown_commune(insee)
+        commune = communes.of(insee)
         cells = [plain % insee, text(commune.name)]
         for code, areas in ((epci, communes.epcis), (district, communes.districts)):
             area = areas.get(code, NOWHERE)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import UOWTransaction
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.clock import now
-from app.data.communes import Communes, unknown_commune
+from app.data.communes import Communes
 from app.extensions import charter, communes, db
 from app.french import paris_day
 from app.models import Entry, Pledge, Revision, Role, Signature, Spelling, Status, Tally
@@ -31,8 +31,8 @@ MOST_SPELLINGS = 12
 
 #: Rows are written as they are told: no object in the session stands for them.
 _PLAIN = {"synchronize_session": False}
-#: What the rows of `Spelling` repeat.
-_SPELT = ("sort_key", "role", "commune", "epci", "district", "mask")
+#: What the rows of `Spelling` repeat of their line.
+_REPEATED = ("code", "role", "commune", "epci", "district", "mask")
 _LINE = tuple(column for column in Entry.__table__.columns if column.name != "changed_at")
 #: What a line is made of, with the pledges.
 OWN = (
@@ -47,7 +47,7 @@ _INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.
 
 def line(signature: Any, pledges: Mapping[int, datetime], communes: Communes) -> dict[str, Any]:
     """Return what the register says of a public signature: the columns of `Entry`, but for `changed_at`."""
-    commune = communes.get(signature.commune) or unknown_commune(signature.commune)
+    commune = communes.of(signature.commune)
     return {
         "signature_id": signature.id,
         "code": signature.code,
@@ -73,15 +73,10 @@ def spellings(line: Mapping[str, Any]) -> list[dict[str, Any]]:
     keys = [" ".join(words[position:] + words[:position]) for position in places]
     return [
         {
-            "code": line["code"],
             "position": position,
             "key": keys[position],
             "known": max((len(commonprefix((keys[position], key))) for key in keys[:position]), default=0),
-            "role": line["role"],
-            "commune": line["commune"],
-            "epci": line["epci"],
-            "district": line["district"],
-            "mask": line["mask"],
+            **{name: line[name] for name in _REPEATED},
         }
         for position in places
     ]
@@ -146,7 +141,7 @@ def _replace(
         session.execute(delete(Entry).where(Entry.code == old["code"]), execution_options=_PLAIN)
     elif old is not None and new is not None:
         _set(session, Entry, Entry.code == old["code"], **new, changed_at=moment)
-    if new is not None and (old is None or any(old[name] != new[name] for name in _SPELT)):
+    if new is not None and (old is None or any(old[name] != new[name] for name in ("sort_key", *_REPEATED))):
         respell(session, new)
     difference = counts(new)
     difference.subtract(counts(old))
@@ -174,9 +169,8 @@ def tally(session: Session, difference: Mapping[tuple[int, str, Role], int]) -> 
         if more := difference[number, commune, role]:
             key = {"number": number, "commune": commune, "role": role}
             _add(session, Tally, key, {"count": more})
-            emptied = delete(Tally).filter_by(**key, count=0)
             if more < 0:
-                session.execute(emptied, execution_options=_PLAIN)
+                session.execute(delete(Tally).filter_by(**key, count=0), execution_options=_PLAIN)
 
 
 def _add(

@@ -11,7 +11,6 @@ from typing import Any
 
 from app.config import ConfigError
 from app.data.communes import Communes
-from app.text import fold
 
 #: Units along the longest side. About as many as the map has pixels: more only weighs more.
 SIDE = 650
@@ -122,7 +121,7 @@ def _draw(found: Mapping[str, list[Line]], communes: Communes) -> Outlines:
         return round((position[0] - west) * narrowing * scale), round((north - position[1]) * scale)
 
     paths, dots = {}, {}
-    for commune in sorted(communes, key=lambda commune: fold(commune.name)):
+    for commune in communes.alphabetical:
         if not (rings := found.get(commune.insee)):
             continue
         shapes = [_without_repeats([snap(position) for position in ring]) for ring in rings]

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.data.communes import Commune, Communes, unknown_commune
 from app.extensions import communes, db
 from app.models import Entry, Revision, Role, Spelling, Tally
 from app.text import fold
@@ -200,25 +199,18 @@ def counts(search: Search) -> Mapping[int, int]:
 
 def _tallied(search: Search) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    places = _communes_of(search, communes)
-    if places is not None:
-        conditions.append(Tally.commune.in_([commune.insee for commune in places]))
+    if search.commune or search.epci or search.district:
+        places = [
+            commune.insee
+            for commune in communes
+            if search.commune in (None, commune.insee)
+            and search.epci in (None, commune.epci.code)
+            and search.district in (None, commune.district.code)
+        ]
+        conditions.append(Tally.commune.in_(places))
     if search.roles:
         conditions.append(Tally.role.in_(search.roles))
     return conditions
-
-
-def _communes_of(search: Search, communes: Communes) -> list[Commune] | None:
-    """Return the communes that a search is about; None where it is about all of them."""
-    if search.commune is search.epci is search.district is None:
-        return None
-    return [
-        commune
-        for commune in communes
-        if search.commune in (None, commune.insee)
-        and search.epci in (None, commune.epci.code)
-        and search.district in (None, commune.district.code)
-    ]
 
 
 def coverage() -> Mapping[str, Mapping[int, int]]:
@@ -242,7 +234,7 @@ def version(insee: str | None = None) -> Version:
     """Return the version of the register, or of a part that one commune is in."""
     asked = select(func.coalesce(func.sum(Revision.number), 0), func.max(Revision.changed_at))
     if insee:
-        asked = asked.where(Revision.epci == (communes.get(insee) or unknown_commune(insee)).epci.code)
+        asked = asked.where(Revision.epci == communes.of(insee).epci.code)
     number, changed_at = db.session.execute(asked).one()
     return Version(int(number), changed_at)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from flask import url_for
 
 from app.certificate.snapshot import Snapshot
-from app.data.communes import Commune, unknown_commune
+from app.data.communes import Commune
 from app.extensions import charter, communes
 from app.french import paris_day
 from app.models import Certificate, Entry, Signature
@@ -13,7 +13,7 @@ from app.models import Certificate, Entry, Signature
 
 def commune_of(signature: Signature | Entry) -> Commune:
     """Return the commune; one that has left the file keeps its INSEE code for a name."""
-    return communes.get(str(signature.commune)) or unknown_commune(str(signature.commune))
+    return communes.of(str(signature.commune))
 
 
 def snapshot(signature: Signature, number: str, at: datetime) -> Snapshot:

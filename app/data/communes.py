@@ -56,11 +56,6 @@ def _split_article(name: str) -> tuple[str, str]:
     return (article, rest) if article in ("Le", "Les") else ("", name)
 
 
-def unknown_commune(insee: str) -> Commune:
-    """Return what is left of a commune that has left the file: its INSEE code for a name."""
-    return Commune(insee, insee)
-
-
 class Communes:
     """All the communes, by INSEE code and by what people type.
 
@@ -76,6 +71,7 @@ class Communes:
                 if commune not in found:
                     found.append(commune)
 
+        self.alphabetical = sorted(self, key=lambda commune: fold(commune.name))
         self.districts = _areas(commune.district for commune in self)
         self.epcis = _areas(commune.epci for commune in self)
 
@@ -88,6 +84,10 @@ class Communes:
     def get(self, insee: str) -> Commune | None:
         """Return the commune of that INSEE code."""
         return self._by_insee.get(insee)
+
+    def of(self, insee: str) -> Commune:
+        """Return the commune of that INSEE code; one that has left the file keeps its code for a name."""
+        return self._by_insee.get(insee) or Commune(insee, insee)
 
     def named(self, name: str) -> list[Commune]:
         """Return the communes that bear exactly that name, or bore it; postcodes are no names."""

@@ -28,6 +28,8 @@ from app.public.searching import ROLES, Asked, read_search
 from app.public.views import bp
 from app.register import Version
 
+#: In UTF-8, always: RFC 8259, 8.1 and 11.
+JSON = "application/json"
 #: Entries of the feed.
 NEWEST = 50
 #: Files that a process sends at a time; its other threads are for pages.
@@ -50,8 +52,7 @@ def csv_file() -> ResponseReturnValue:
     def show() -> Response:
         lines = export.read(search, columns, _page(), export.CSV)
         chunks = export.as_csv([column.name for column in columns], lines)
-        response = _sent(chunks)
-        response.content_type = "text/csv; charset=utf-8; header=present"  # RFC 4180, 3
+        response = _sent(chunks, "text/csv; charset=utf-8; header=present")  # RFC 4180, 3
         response.headers["Content-Disposition"] = "attachment; filename=signataires.csv"
         return response
 
@@ -66,9 +67,7 @@ def json_file() -> ResponseReturnValue:
 
     def show() -> Response:
         lines = export.read(search, export.columns(charter, _page()), _page(), export.JSON)
-        response = _sent(export.as_json(_head(version), lines))
-        response.content_type = "application/json"
-        return response
+        return _sent(export.as_json(_head(version), lines), JSON)
 
     return _for_everybody(unless_known(version, show))
 
@@ -117,7 +116,7 @@ def open_data() -> ResponseReturnValue:
 @bp.get("/donnees-ouvertes/schema.json")
 def schema() -> ResponseReturnValue:
     """Send the Table Schema of the table, with what schema.data.gouv.fr wants to know of one."""
-    return _for_everybody(unless_known(FIXED, lambda: _json(_schema())))
+    return _for_everybody(unless_known(FIXED, lambda: Response(_schema(), content_type=JSON)))
 
 
 def _asked() -> Asked:
@@ -151,11 +150,7 @@ def _description() -> str:
     )
 
 
-def _json(content: str) -> Response:
-    return Response(content, content_type="application/json")  # in UTF-8, always: RFC 8259, 8.1 and 11
-
-
-def _sent(chunks: Iterator[bytes]) -> Response:
+def _sent(chunks: Iterator[bytes], content_type: str) -> Response:
     """Send a file as it is written, or abort: those who read slowly must not take every thread."""
     place = ExitStack()
     if request.method != "HEAD":  # which writes nothing
@@ -163,7 +158,7 @@ def _sent(chunks: Iterator[bytes]) -> Response:
         if not sending.acquire(blocking=False):
             raise ServiceUnavailable(retry_after=60)
         place.callback(sending.release)  # once, whether the file comes to its end or its reader goes away
-    response = Response(stream_with_context(_leaving(chunks, place)))
+    response = Response(stream_with_context(_leaving(chunks, place)), content_type=content_type)
     response.call_on_close(place.close)
     return response
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from flask import url_for
@@ -41,15 +42,13 @@ class Asked:
     #: Whether an address asks for what is not there: no page of ours leads to it.
     lost: bool = False
 
-    @property
+    @cached_property
     def words(self) -> str:
         """What is asked for, as a title says it."""
         told = [f"« {clean_line(self.typed['nom'])} »"] if self.typed["nom"] else []
         told += [self.commune.name] if self.commune else []
         for choice in choices():
-            value = self.typed[choice.name]
-            if value and choice.name != "tri":
-                told += [words for key, words in choice.options if key == value]
+            told += [words for key, words in choice.options if key == self.criteria.get(choice.name)]
         return typeset(", ".join(told))
 
     @property
@@ -60,12 +59,12 @@ class Asked:
     @property
     def is_narrow(self) -> bool:
         """Whether less than the whole register is asked for."""
-        return any(value for name, value in self.typed.items() if name != "tri")
+        return bool(self.criteria)
 
     @property
     def canonical(self) -> str:
         """The address by which search engines know this page: a commune and a commitment have their own."""
-        asked = {name for name, value in self.typed.items() if value and name != "tri"}
+        asked = self.criteria.keys()
         if asked == {"commune"} and self.commune:
             return public_url("public.commune", insee=self.commune.insee)
         if asked == {"engagement"} and self.search.commitment:
