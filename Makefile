@@ -7,10 +7,12 @@ ARGS ?=
 
 IN_VENV = .venv/bin/python -m
 FLASK = FLASK_SERVER_NAME=127.0.0.1:$(PORT) $(IN_VENV) flask --debug
+# One process for each core; the tests of one file share what they start.
+PYTEST = $(IN_VENV) pytest -q --durations=5 --numprocesses auto --dist loadfile
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help run test lint bench-certificate bench-register lock clean
+.PHONY: help run test test-postgresql lint bench-certificate bench-register lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -21,7 +23,10 @@ run: .venv/requirements.done ## install what is needed, then serve on 127.0.0.1:
 	@$(FLASK) --app wsgi run --host 127.0.0.1 --port $(PORT)
 
 test: lint ## lint, then run all tests (ARGS=… goes to pytest)
-	$(IN_VENV) pytest -q --durations=5 $(ARGS)
+	$(PYTEST) $(ARGS)
+
+test-postgresql: .venv/requirements-dev.done ## run on PostgreSQL all tests that open a database
+	$(PYTEST) --engine postgresql $(ARGS)
 
 lint: .venv/requirements-dev.done ## check style, types and templates
 	$(IN_VENV) ruff check .

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Flask, Request
 from jinja2 import StrictUndefined
+from werkzeug.routing import BaseConverter
 
 from app import caching, charter, cli, dev, errors, extensions, filters, headers, limits, public
 from app.config import configure
@@ -20,6 +21,12 @@ class InMemoryRequest(Request):
 
     def _get_file_stream(self, *_: Any, **__: Any) -> BytesIO:
         return BytesIO()
+
+
+class TextConverter(BaseConverter):
+    """A part of an address that is text; NUL is none, and PostgreSQL cannot be asked for it."""
+
+    regex = r"[^/\x00]+"
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -35,6 +42,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         static_url_path=f"/static/{_static_version()}",
     )
     app.request_class = InMemoryRequest
+    app.url_map.converters["default"] = TextConverter
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     configure(app, overrides or {})

@@ -1,4 +1,4 @@
-"""A PostgreSQL server to throw away, with the settings that Debian gives it: durable ones."""
+"""A PostgreSQL server to throw away, with the settings that Debian gives it, durable ones, unless told."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ USER = "paraphe"
 
 
 @contextmanager
-def server(folder: Path | None = None) -> Iterator[URL]:
+def server(folder: Path | None = None, **settings: str) -> Iterator[URL]:
     """Run a server on a socket of its own, and yield the URL of its first database.
 
     With a folder, what it holds is kept there, and found again. PostgreSQL refuses to be run by root, so
@@ -29,7 +29,8 @@ def server(folder: Path | None = None) -> Iterator[URL]:
         if not (data / "PG_VERSION").exists():
             _run(programs / "initdb", "--pgdata", data, "--username", USER, "--auth", "trust",
                  "--encoding", "UTF8", "--locale", "C.UTF-8")  # fmt: skip
-        options = f"-c listen_addresses='' -c unix_socket_directories='{socket}'"
+        settings = {"listen_addresses": "", "unix_socket_directories": str(socket), **settings}
+        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         control = (programs / "pg_ctl", "--pgdata", data)
         _run(*control, "start", "--wait", "--log", socket / "log", "--options", options)
         try:

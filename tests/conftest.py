@@ -1,4 +1,4 @@
-"""What the tests share: an application, a mini-browser, a real SMTP server, a real web server."""
+"""What the tests share: a database, an application, a mini-browser, a real SMTP server, a real web server."""
 
 import os
 import shutil
@@ -14,26 +14,47 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import URL
 
 from app import clock, courier, create_app
 from app.extensions import db
+from bench import postgres
+from tests.database import drop_database, new_database
 from tests.mailbox import Mailbox, free_port
 from tests.visitor import Visitor
 
 ROOT = Path(__file__).parents[1]
 SECRET = "a-secret-for-tests-that-is-long-enough"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+#: The same templates in every application of a run: compiled once.
+COMPILED = FileSystemBytecodeCache()
 NEEDS = {"browser": CHROMIUM, "poppler": shutil.which("pdftotext"), "nss": shutil.which("certutil")}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the whole suite run on either engine."""
+    parser.addoption("--engine", choices=("sqlite", "postgresql"), default="sqlite", help="what to run on")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, and say so, what this machine cannot run; in CI nothing may be left out."""
+    if config.getoption("engine") != "sqlite":
+        # What opens no database is the same on every engine; what is about SQLite's file has none here.
+        chosen = [item for item in items if _is_about_any_database(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
     for marker, tool in NEEDS.items():
         left_out = [item for item in items if item.get_closest_marker(marker)] if not tool else []
         if left_out and os.environ.get("CI"):
             raise pytest.UsageError(f"{len(left_out)} tests need what is not installed here: {marker}")
         for item in left_out:
             item.add_marker(pytest.mark.skip(reason=f"left out: needs {marker}, which is not installed"))
+
+
+def _is_about_any_database(item: pytest.Item) -> bool:
+    opened = {"database_url", "module_database"}.intersection(getattr(item, "fixturenames", ()))
+    return bool(opened) and item.get_closest_marker("sqlite") is None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -54,8 +75,42 @@ def mailbox() -> Iterator[Mailbox]:
     box.stop()
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[URL]:
+    """A real PostgreSQL server. What tests put there is lost at the next power cut, so it need not wait."""
+    with postgres.server(fsync="off") as url:
+        yield url
+
+
+@contextmanager
+def empty_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """Make an empty database on the engine under test, and yield its URL."""
+    if request.config.getoption("engine") == "sqlite":
+        yield f"sqlite:///{folder}/paraphe.sqlite3"
+        return
+    url = new_database(request.getfixturevalue("postgresql"))
+    yield url
+    drop_database(url)
+
+
 @pytest.fixture
-def settings(tmp_path: Path, mailbox: Mailbox) -> dict[str, object]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database, for one test."""
+    with empty_database(request, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """An empty database, for the tests of one file."""
+    with empty_database(request, tmp_path_factory.mktemp("database")) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, mailbox: Mailbox) -> dict[str, object]:
     """The configuration of the application under test; a test may change it before asking for ``app``.
 
     Not ``TESTING``: errors are answered as visitors get them, and Flask-Mail really sends.
@@ -64,7 +119,7 @@ def settings(tmp_path: Path, mailbox: Mailbox) -> dict[str, object]:
         "SECRET_KEY": SECRET,
         "SERVER_NAME": "localhost",
         "PREFERRED_URL_SCHEME": "http",
-        "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/paraphe.sqlite3",
+        "SQLALCHEMY_DATABASE_URI": database_url,
         "SEAL_FILE": f"{tmp_path}/seal.p12",
         "ERASURE_LEDGER": f"{tmp_path}/erased.txt",
         "MAIL_SERVER": "127.0.0.1",
@@ -81,6 +136,7 @@ def settings(tmp_path: Path, mailbox: Mailbox) -> dict[str, object]:
 def app(settings: dict[str, object]) -> Iterator[Flask]:
     """An application on a fresh database. No context is left open: requests must not share one."""
     app = create_app(settings)
+    app.jinja_env.bytecode_cache = COMPILED
     with app.app_context():
         db.create_all()
     yield app
@@ -126,26 +182,27 @@ def later(monkeypatch: pytest.MonkeyPatch):
 
 @dataclass
 class Site:
-    """A running site: gunicorn, SQLite, a courier, and the SMTP server that it writes to."""
+    """A running site: gunicorn, its database, a courier, and the SMTP server that it writes to."""
 
     url: str
     mailbox: Mailbox
-    database: Path
+    database: str
+    folder: Path
     process: subprocess.Popen[bytes]
     log: Path
     environment: dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, module_database: str) -> Iterator[Site]:
     """The site as the README says to run it for real, on a database made by its migrations."""
-    with running_site(tmp_path_factory.mktemp("site")) as site:
+    with running_site(tmp_path_factory.mktemp("site"), module_database) as site:
         yield site
 
 
 @contextmanager
-def running_site(folder: Path, workers: int = 2, **settings: str) -> Iterator[Site]:
-    """Run the site for real, its files in a folder of its own."""
+def running_site(folder: Path, database: str, workers: int = 2, **settings: str) -> Iterator[Site]:
+    """Run the site for real on an empty database (its URL), its files in a folder of its own."""
     port, box = free_port(), Mailbox()
     box.start()
     environment = {
@@ -153,7 +210,7 @@ def running_site(folder: Path, workers: int = 2, **settings: str) -> Iterator[Si
         "FLASK_SECRET_KEY": SECRET,
         "FLASK_SERVER_NAME": f"127.0.0.1:{port}",
         "FLASK_PREFERRED_URL_SCHEME": "http",
-        "FLASK_SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder}/paraphe.sqlite3",
+        "FLASK_SQLALCHEMY_DATABASE_URI": database,
         "FLASK_SEAL_FILE": f"{folder}/seal.p12",
         "FLASK_ERASURE_LEDGER": f"{folder}/erased.txt",
         "FLASK_MAIL_SERVER": "127.0.0.1",
@@ -179,7 +236,7 @@ def running_site(folder: Path, workers: int = 2, **settings: str) -> Iterator[Si
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_for(url, process, log)
-        yield Site(url, box, folder / "paraphe.sqlite3", process, log, environment)
+        yield Site(url, box, database, folder, process, log, environment)
     finally:
         process.terminate()
         process.wait(20)

@@ -1,9 +1,8 @@
 """What its owner may change of a confirmed signature: the person, the address, the consent."""
 
-import sqlite3
-
 import pytest
 
+from tests.database import rows
 from tests.journeys import ELODIE, come_back, confirm, sign, signed_and_confirmed
 from tests.mailbox import html_of, link_in, text_of
 from tests.visitor import Visitor, check_typography
@@ -19,9 +18,7 @@ def amend(visitor, **changes):
 
 
 def journal(app):
-    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-    with sqlite3.connect(path) as database:
-        return [row[0] for row in database.execute("SELECT what FROM event ORDER BY id")]
+    return [row[0] for row in rows(app, "SELECT what FROM event ORDER BY id")]
 
 
 def test_the_form_shows_what_is(own, candidate):
@@ -220,11 +217,9 @@ def test_pressing_twice_agrees_once(app, own):
 def test_the_words_agreed_to_are_kept(app, own):
     on_screen = own.text("#contact button")
     own.submit("#contact form")
-    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-    with sqlite3.connect(path) as database:
-        rows = database.execute("SELECT purpose, wording FROM consent ORDER BY id").fetchall()
-    assert [purpose for purpose, _ in rows] == ["publication", "contact"]
-    assert rows[1][1] == on_screen
+    consents = rows(app, "SELECT purpose, wording FROM consent ORDER BY id")
+    assert [purpose for purpose, _ in consents] == ["publication", "contact"]
+    assert consents[1][1] == on_screen
 
 
 def test_what_the_switch_is_not_sent(own, candidate):

@@ -1,9 +1,8 @@
 """Links: only a person who presses the button, once, confirms."""
 
-import sqlite3
-
 import pytest
 
+from tests.database import rows
 from tests.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
 from tests.mailbox import html_of, link_in, text_of
 
@@ -16,9 +15,7 @@ def link(candidate, deliver, mailbox):
 
 
 def statuses(app):
-    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-    with sqlite3.connect(path) as database:
-        return sorted(row[0] for row in database.execute("SELECT status FROM signature"))
+    return sorted(row[0] for row in rows(app, "SELECT status FROM signature"))
 
 
 def test_the_page_shows_what_will_be_signed(citizen, link):

@@ -131,6 +131,7 @@ def test_what_was_confirmed_before_is_listed_by_the_first_look(empty):
         db.engine.dispose()
 
 
+@pytest.mark.sqlite
 def test_sqlite_is_durable_strict_and_patient(app):
     with app.app_context(), db.engine.connect() as connection:
         pragmas = {
@@ -140,6 +141,7 @@ def test_sqlite_is_durable_strict_and_patient(app):
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
 
 
+@pytest.mark.sqlite
 def test_the_file_is_for_its_owner_alone(app, tmp_path):
     with app.app_context(), db.engine.connect() as connection:
         connection.execute(text("SELECT 1"))
@@ -153,6 +155,7 @@ def test_a_foreign_key_is_a_promise(app):
         db.session.execute(text("INSERT INTO pledge VALUES (12345, 1, '2026-03-01')"))
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("method", "begin"), [("GET", "BEGIN"), ("POST", "BEGIN IMMEDIATE")])
 def test_only_what_may_write_takes_the_write_lock(app, candidate, method, begin):
     from sqlalchemy import event

@@ -76,6 +76,7 @@ def test_bytes_that_are_no_text(candidate):
     assert candidate.client.get("/verifier/%F0%9F%8E%89").status_code == 404
 
 
+@pytest.mark.sqlite
 def test_a_locked_database_keeps_what_was_typed(app, candidate, monkeypatch):
     tick(candidate, 1)
     page = candidate.open("/signer")
@@ -95,6 +96,7 @@ def test_a_locked_database_keeps_what_was_typed(app, candidate, monkeypatch):
     assert page.submit("main form").url == "/signer/envoye"
 
 
+@pytest.mark.sqlite
 def test_a_database_gone_and_come_back(app, candidate):
     from app.extensions import db
 

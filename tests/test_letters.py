@@ -1,8 +1,6 @@
 """Letters: owed with the fact, sent by a real server, whatever happens on the way."""
 
 import re
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -12,6 +10,7 @@ from app.clock import now
 from app.extensions import db, seal_key
 from app.models import Letter, LetterState
 from app.sealkey import new_key
+from tests.database import dump, rows
 from tests.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
 from tests.mailbox import html_of, link_in, text_of
 from tests.visitor import check_typography
@@ -54,11 +53,9 @@ def test_no_link_and_no_text_lies_in_the_database(app, candidate, deliver, mailb
     sign(candidate)
     deliver()
     token = link_in(mailbox.letters[0], "/confirmer/").rsplit("/", 1)[1]
-    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-    with sqlite3.connect(path) as database:
-        dump = "\n".join(database.iterdump())
-    assert token[:40] not in dump
-    assert "Bonjour" not in dump
+    held = dump(app)
+    assert token[:40] not in held
+    assert "Bonjour" not in held
 
 
 def test_the_letter_is_owed_only_if_the_signature_is_stored(app, candidate, deliver, monkeypatch):
@@ -113,15 +110,9 @@ def test_a_relay_that_is_down_for_a_day_only_delays(app, candidate, deliver, mai
 def test_nobody_waits_for_the_relay(app, candidate, deliver, mailbox):
     """While the relay takes its time, others write: no transaction is open."""
     sign(candidate)
-    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-
-    def write() -> None:
-        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            other.execute("ROLLBACK")
-
-    mailbox.meanwhile = write
+    mailbox.meanwhile = lambda: rows(app, "UPDATE letter SET trouble = 'written meanwhile'")
     assert deliver() == 1
+    assert stored(app)[2] == "written meanwhile"
 
 
 def test_what_the_relay_holds_against_us_is_not_the_letter_s_fault(app, candidate, deliver, mailbox, later):

@@ -236,6 +236,7 @@ def test_what_differs_is_said_and_mended(app, own, damage, said):
     assert runner.invoke(args=["register", "check"]).output == "0 differences\n"
 
 
+@pytest.mark.sqlite
 def test_what_has_lost_its_signature_is_said_and_mended(app, own, citizen):
     """Somebody erased rows by hand, where SQLite looks at no foreign key."""
     with app.app_context():

@@ -1,12 +1,11 @@
 """One address is written to three times a day at most, until it answers: exactly, whoever asks."""
 
-import sqlite3
 import time
-from contextlib import closing
 
 import pytest
 
 from tests.conftest import running_site
+from tests.database import rows
 from tests.journeys import ELODIE, confirm, sign
 from tests.mailbox import link_in, text_of
 from tests.visitor import Visitor
@@ -31,16 +30,14 @@ def press_sign(wire: Wire, number: int) -> None:
     assert wire.ask("POST", "/signer", {**ELODIE, "family_name": name})[0] == 303
 
 
-def test_forty_press_at_once_on_four_processes(tmp_path):
-    with running_site(tmp_path, workers=4, RATELIMIT_ENABLED="true") as site:
+def test_forty_press_at_once_on_four_processes(tmp_path, database_url):
+    with running_site(tmp_path, database_url, workers=4, RATELIMIT_ENABLED="true") as site:
         assert at_once(site.url, PRESSING, [open_charter, take_one, press_sign]) == []
         deadline = time.monotonic() + 60
         states = {"waiting": 1}
         while "waiting" in states:
             assert time.monotonic() < deadline, states
-            with closing(sqlite3.connect(site.database)) as database:
-                count = "SELECT state, count(*) FROM letter GROUP BY state"
-                states = dict(database.execute(count).fetchall())
+            states = dict(rows(site.database, "SELECT state, count(*) FROM letter GROUP BY state"))
             time.sleep(0.1)
         assert states == {"sent": 3, "void": PRESSING - 3}
         assert [letter["X-Envelope-To"] for letter in site.mailbox.letters] == [ELODIE["email"]] * 3

@@ -5,7 +5,6 @@ import gzip
 import io
 import json
 import random
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -27,6 +26,7 @@ from app.models import ConsentPurpose, Entry, Role, Signature, Status
 from app.signing import Signatory
 from app.text import clean_line
 from tests.conftest import ROOT, SECRET
+from tests.database import copy_database
 from tests.journeys import ELODIE, signed_and_confirmed
 from tests.test_hostile_names import NAMES
 from tests.visitor import Visitor, check_typography
@@ -149,14 +149,14 @@ def history(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def life(tmp_path_factory):
+def life(tmp_path_factory, module_database):
     """A database that 200 things have happened to, made once, and who made them happen."""
     folder = tmp_path_factory.mktemp("life")
     app = create_app(
         {
             "SECRET_KEY": SECRET,
             "SERVER_NAME": "localhost",
-            "SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder}/life.sqlite3",
+            "SQLALCHEMY_DATABASE_URI": module_database,
             "ERASURE_LEDGER": f"{folder}/erased.txt",
             "MAIL_SERVER": "127.0.0.1",
             "MAIL_DEFAULT_SENDER": "charte@example.org",
@@ -171,15 +171,15 @@ def life(tmp_path_factory):
         db.session.remove()
         db.engine.dispose()
     assert len(history.gone) > 10
-    return folder / "life.sqlite3", history
+    return module_database, history
 
 
 @pytest.fixture
-def lived(life, history, settings, tmp_path):
+def lived(life, history, settings, database_url):
     """A site where 200 things have happened."""
     made, past = life
     history.time, history.gone = past.time, past.gone.copy()
-    shutil.copy(made, tmp_path / "paraphe.sqlite3")
+    copy_database(made, database_url)
     app = create_app(settings)
     yield app
     with app.app_context():
@@ -667,11 +667,10 @@ LINES = 100_000
 MEMORY = 24 * 1024 * 1024
 
 
-def test_memory_does_not_grow_with_the_register(tmp_path):
+def test_memory_does_not_grow_with_the_register(database_url):
     """In a process of its own, since what counts is all that the process takes."""
-    database = f"sqlite:///{tmp_path}/paraphe.sqlite3"
     told = subprocess.run(
-        [sys.executable, "-m", "tests.multitude", database, str(LINES)],
+        [sys.executable, "-m", "tests.multitude", database_url, str(LINES)],
         cwd=ROOT, check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     figures = [line.split() for line in told.splitlines()]

@@ -18,6 +18,7 @@ from app import ledger, retention, signing
 from app.clock import now
 from app.extensions import db, seal_key
 from app.models import Event, Letter, LetterKind, Pledge, Signature, Status
+from tests.database import dump, rows
 from tests.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
 from tests.mailbox import link_in
 from tests.visitor import Visitor
@@ -42,12 +43,6 @@ def purge(app):
 
 def database(app) -> str:
     return app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-
-
-def dump(app) -> str:
-    """Return all that the database holds, as SQL."""
-    with closing(sqlite3.connect(database(app))) as connection:
-        return "\n".join(connection.iterdump())
 
 
 def codes(app, *statuses: Status) -> list[str]:
@@ -241,9 +236,7 @@ def test_a_letter_on_its_way_while_its_signature_is_erased(app, candidate, deliv
     sign(Visitor(app), email="luc@example.org")
 
     def erase() -> None:
-        with closing(sqlite3.connect(database(app), timeout=30)) as other:
-            other.execute("DELETE FROM letter WHERE address = ?", [ELODIE["email"]])
-            other.commit()
+        rows(app, "DELETE FROM letter WHERE address = :address", address=ELODIE["email"])
 
     mailbox.meanwhile = erase
     assert deliver() == 2
@@ -340,6 +333,7 @@ def put_back(app, copy: Path) -> None:
     shutil.copy(copy, database(app))
 
 
+@pytest.mark.sqlite
 def test_a_backup_brings_nobody_back(app, candidate, citizen, deliver, mailbox, purge, tmp_path):
     own = signed_and_confirmed(candidate, deliver, mailbox, 1)
     own.submit("#certificat form")
@@ -367,6 +361,7 @@ def test_a_backup_brings_nobody_back(app, candidate, citizen, deliver, mailbox, 
     assert purge() == []
 
 
+@pytest.mark.sqlite
 def test_a_backup_brings_nobody_back_who_denied(app, candidate, citizen, deliver, mailbox, purge, tmp_path):
     sign(candidate)
     deliver()

@@ -1,18 +1,17 @@
 """Programs that fill in forms, and people who are taken for one."""
 
-import sqlite3
-
 import pytest
 
+from tests.database import rows
 from tests.journeys import ELODIE, sign, signed_and_confirmed, tick
 
 
 def letters(app):
-    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-    with sqlite3.connect(path) as database:
-        return database.execute(
-            "SELECT (SELECT count(*) FROM letter), (SELECT count(*) FROM signature WHERE email IS NOT NULL)"
-        ).fetchone()
+    (counted,) = rows(
+        app,
+        "SELECT (SELECT count(*) FROM letter), (SELECT count(*) FROM signature WHERE email IS NOT NULL)",
+    )
+    return counted
 
 
 @pytest.mark.parametrize("path", ["/signer", "/retrouver"])

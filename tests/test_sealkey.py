@@ -318,9 +318,8 @@ def test_a_server_that_cannot_start_says_why(site, path):
 
 
 def test_workers_made_one_key(site):
-    folder = site.database.parent
-    assert [file.name for file in folder.glob("seal*")] == ["seal.p12"]
-    assert read_key(folder / "seal.p12", "").subject.startswith("CN=127.0.0.1,")
+    assert [file.name for file in site.folder.glob("seal*")] == ["seal.p12"]
+    assert read_key(site.folder / "seal.p12", "").subject.startswith("CN=127.0.0.1,")
 
 
 def test_show(flask, path):

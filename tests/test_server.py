@@ -1,8 +1,8 @@
 """The real server, as the README runs it: many at once, and a visitor who lies about the proxy."""
 
-import sqlite3
 import urllib.request
 
+from tests.database import rows
 from tests.wire import Wire, at_once
 
 TICKERS = 128
@@ -21,8 +21,7 @@ def take_all_ten(wire: Wire, number: int) -> None:
 
 def test_128_tick_at_once(site):
     assert at_once(site.url, TICKERS, [open_charter, take_all_ten]) == []
-    with sqlite3.connect(site.database) as database:
-        stored = database.execute("SELECT count(*), count(DISTINCT signature_id) FROM pledge").fetchone()
+    (stored,) = rows(site.database, "SELECT count(*), count(DISTINCT signature_id) FROM pledge")
     assert stored == (TICKERS * 10, TICKERS)
 
 

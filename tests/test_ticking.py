@@ -1,15 +1,9 @@
 """The charter page, and one commitment at a time."""
 
-import sqlite3
 from urllib.parse import urlsplit
 
+from tests.database import rows
 from tests.journeys import tick
-
-
-def rows(app, query):
-    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-    with sqlite3.connect(path) as database:
-        return database.execute(query).fetchall()
 
 
 def test_the_charter_is_whole(app, candidate):

@@ -1,11 +1,10 @@
 """Taking back what one signed, refusing what somebody else signed, and leaving."""
 
-import sqlite3
-
 import pytest
 
 from app import create_app
 from app.extensions import db
+from tests.database import dump, rows
 from tests.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
 from tests.mailbox import html_of, link_in, text_of
 from tests.visitor import Visitor, check_typography
@@ -21,9 +20,7 @@ def withdraw(visitor):
 
 
 def count(app, table):
-    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-    with sqlite3.connect(path) as database:
-        return database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608  # our own names
+    return rows(app, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608  # our own names
 
 
 def test_two_clicks(own, candidate, citizen):
@@ -41,9 +38,7 @@ def test_two_clicks(own, candidate, citizen):
 def test_nothing_personal_is_left(app, own, candidate):
     own.submit("#certificat form")
     withdraw(candidate)
-    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-    with sqlite3.connect(path) as database:
-        kept = "\n".join(database.iterdump())
+    kept = dump(app)
     assert kept.count(ELODIE["email"]) == 1, "where the last letter is to go"
     kept = kept.replace(ELODIE["email"], "").lower()
     for words in ("élodie", "martin", "24520", "ensemble pour", b"%PDF".hex()):
@@ -53,9 +48,7 @@ def test_nothing_personal_is_left(app, own, candidate):
 def test_the_last_letter_forgets_its_address(app, own, candidate, deliver):
     withdraw(candidate)
     assert deliver() == 1
-    path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
-    with sqlite3.connect(path) as database:
-        assert "example.org" not in "\n".join(database.iterdump())
+    assert "example.org" not in dump(app)
 
 
 def test_withdrawing_and_signing_again_gives_nobody_more_letters(candidate, deliver, mailbox):

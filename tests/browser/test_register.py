@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def crowd(site: Site) -> list[str]:
     """Three hundred people who signed on the running site."""
-    return fill(app_on(f"sqlite:///{site.database}"), 300)
+    return fill(app_on(site.database), 300)
 
 
 def names(page: Page) -> list[str]:

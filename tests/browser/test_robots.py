@@ -16,10 +16,10 @@ pytestmark = pytest.mark.browser
 MARIE = Person("Marie", "Roche", "marie@example.org")
 
 
-def test_to_be_asked_again_and_then_to_wait(browser: Browser, tmp_path: Path) -> None:
+def test_to_be_asked_again_and_then_to_wait(browser: Browser, tmp_path: Path, database_url: str) -> None:
     limits = {"RATELIMIT_ENABLED": "true", "RATELIMIT_FORMS": "1 per hour", "FORM_MIN_SECONDS": "3600"}
     with (
-        running_site(tmp_path, workers=1, **limits) as site,
+        running_site(tmp_path, database_url, workers=1, **limits) as site,
         watched(browser, site.url, reduced_motion="reduce") as page,
     ):
         tick(page, 1)

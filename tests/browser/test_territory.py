@@ -22,15 +22,15 @@ SCREENS = [(width, scheme) for width in (1280, 320) for scheme in ("light", "dar
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, module_database: str) -> Iterator[Site]:
     """A site with a map of all communes but the last one, and some people who signed."""
     folder: Path = tmp_path_factory.mktemp("site")
     codes = [commune.insee for commune in load_communes(DATA / "communes.csv", DATA / "former-names.csv")]
     outlines = folder / "contours.geojson"
     features = patchwork(22, 23, codes[:-1])
     outlines.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    with running_site(folder, CONTOURS_FILE=str(outlines)) as site:
-        fill(app_on(f"sqlite:///{site.database}"), SIGNED)
+    with running_site(folder, module_database, CONTOURS_FILE=str(outlines)) as site:
+        fill(app_on(site.database), SIGNED)
         yield site
 
 

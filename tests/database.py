@@ -1,0 +1,70 @@
+"""The database of a test, whatever its engine: made, looked at from outside, and thrown away."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import URL, Connection, NullPool, create_engine, make_url, text
+
+from app.models import Base
+
+_numbers = count()
+
+
+def new_database(server: URL) -> str:
+    """Make an empty database on a PostgreSQL server, and return its URL."""
+    name = f"test_{next(_numbers)}"
+    # Copying the files of the template is the quickest way on a server that need not be durable.
+    _administer(server, f"CREATE DATABASE {name} STRATEGY = file_copy")
+    return server.set(database=name).render_as_string(hide_password=False)
+
+
+def drop_database(url: str) -> None:
+    """Throw a database away, whoever is still connected to it."""
+    server = make_url(url)
+    _administer(server.set(database="postgres"), f"DROP DATABASE {server.database} WITH (FORCE)")
+
+
+def copy_database(source: str, target: str) -> None:
+    """Put a copy of a database that nobody is connected to in the place of an empty one."""
+    made, url = make_url(source), make_url(target)
+    if url.drivername == "sqlite":
+        shutil.copy(str(made.database), str(url.database))
+        return
+    drop_database(target)
+    statement = f"CREATE DATABASE {url.database} TEMPLATE {made.database} STRATEGY = file_copy"
+    _administer(url.set(database="postgres"), statement)
+
+
+def _administer(server: URL, statement: str) -> None:
+    engine = create_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+
+
+@contextmanager
+def looked_at(database: Flask | str) -> Iterator[Connection]:
+    """Open a connection of its own to the database of an application, or to a URL."""
+    url = database if isinstance(database, str) else database.config["SQLALCHEMY_DATABASE_URI"]
+    with create_engine(url, poolclass=NullPool).begin() as connection:
+        yield connection
+
+
+def rows(database: Flask | str, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+    """Run one statement, and return what it answers."""
+    with looked_at(database) as connection:
+        result = connection.execute(text(statement), values)
+        return [tuple(row) for row in result] if result.returns_rows else []
+
+
+def dump(database: Flask | str) -> str:
+    """Return all that the database holds, one row a line; bytes in hexadecimal."""
+    with looked_at(database) as connection:
+        return "\n".join(
+            " | ".join(value.hex() if isinstance(value, bytes) else str(value) for value in row)
+            for table in Base.metadata.sorted_tables
+            for row in connection.execute(table.select().order_by(*table.primary_key))
+        )
