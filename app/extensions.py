@@ -1,4 +1,4 @@
-"""The Flask extensions, and how this program speaks to SQLite."""
+"""The Flask extensions, and what every part of the program asks of the application."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,24 +6,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, has_request_context, request
+from flask import Flask, current_app
 from flask_compress import Compress
 from flask_mail import Mail
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from werkzeug.local import LocalProxy
 
+from app import sqlite
 from app.clock import now
 from app.data.charter import Charter, load_charter
 from app.data.communes import Communes, load_communes
 from app.models import Base
 from app.outlines import Outlines, load_outlines
 from app.sealkey import SealKey, load_key, new_key
-
-#: Seconds that a writer waits for the others before the visitor is told to try again.
-SQLITE_PATIENCE = 30
 
 # Rows stay readable after the commit: the answer is rendered from what was just written.
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
@@ -57,9 +55,7 @@ def init_app(app: Flask) -> None:
     compress.init_app(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
-            event.listen(db.engine, "do_connect", _keep_to_owner)
-            event.listen(db.engine, "connect", _prepare_sqlite)
-            event.listen(db.engine, "begin", _begin_sqlite)
+            sqlite.prepare(db.engine)
 
 
 @contextmanager
@@ -90,37 +86,3 @@ def _seal_reader(app: Flask) -> Callable[[], SealKey]:
         return load_key(seal_file(app), passphrase, lambda: new_seal_key(app), now())
 
     return read
-
-
-def _keep_to_owner(_dialect: Any, _record: Any, arguments: list[Any], _options: Any) -> None:
-    """Make the database, before SQLite does, for its owner alone: it holds names and opinions.
-
-    The files that SQLite puts beside it take its mode.
-    """
-    path = Path(arguments[0])
-    if path.is_absolute() and path.parent.is_dir():
-        path.touch(mode=0o600)
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    """Make SQLite durable, strict and patient; by default it is none of these."""
-    connection.isolation_level = None  # the driver must not begin transactions by itself
-    for pragma in (
-        f"busy_timeout = {SQLITE_PATIENCE * 1000}",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Take the write lock first, except where nothing is written.
-
-    A transaction that reads, then wants to write, fails at once with "database is locked" when somebody
-    else wrote between the two, whatever the timeout. A GET never changes anything.
-    """
-    reads_only = connection.get_execution_options().get("reads_only", False) or (
-        has_request_context() and request.method in ("GET", "HEAD", "OPTIONS")
-    )
-    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

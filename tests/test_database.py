@@ -146,7 +146,7 @@ def test_the_file_is_for_its_owner_alone(app, tmp_path):
     with app.app_context(), db.engine.connect() as connection:
         connection.execute(text("SELECT 1"))
         files = sorted(tmp_path.glob("paraphe.sqlite3*"))
-        assert [file.name.removeprefix("paraphe.sqlite3") for file in files] == ["", "-shm", "-wal"]
+        assert [file.name.removeprefix("paraphe.sqlite3") for file in files] == ["", "-shm", "-wal", ".queue"]
         assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 

@@ -21,7 +21,7 @@ def test_every_status_has_its_page(app, candidate, status):
 
 
 def test_the_500_page_stands_alone(app, candidate, monkeypatch):
-    monkeypatch.setattr("app.charter.views.current_signature", lambda: 1 / 0)
+    monkeypatch.setattr("app.charter.views.current_signatory", lambda: 1 / 0)
     monkeypatch.setattr("app.errors.render_template", lambda *a, **k: 1 / 0)
     page = candidate.open("/")
     assert page.status == 500
@@ -84,7 +84,7 @@ def test_a_locked_database_keeps_what_was_typed(app, candidate, monkeypatch):
         from app.extensions import db
 
         db.engine.dispose()
-    monkeypatch.setattr("app.extensions.SQLITE_PATIENCE", 0)
+    monkeypatch.setattr("app.sqlite.PATIENCE", 0)
     path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")

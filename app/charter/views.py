@@ -18,7 +18,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from app import loading, register, signatures, signing
+from app import drafts, loading, register, signatures, signing
 from app.certificate import draw_charter
 from app.certificate.outcomes import CertificateError
 from app.charter.forms import (
@@ -32,9 +32,11 @@ from app.charter.forms import (
 )
 from app.charter.visitor import (
     close_signature,
+    current_draft,
     current_pending,
     current_signatory,
     current_signature,
+    draft_code,
     forget_draft,
     is_hurried,
     open_signature,
@@ -42,6 +44,7 @@ from app.charter.visitor import (
     require_signatory,
 )
 from app.clock import now
+from app.drafts import Draft
 from app.extensions import charter, communes, db
 from app.htmx import go_to, wants_fragment
 from app.issuing import NotCertifiable, issue
@@ -59,7 +62,9 @@ NOTHING_TAKEN = "Cochez au moins un engagement avant de signer."
 def index() -> ResponseReturnValue:
     """Show the charter, ready to be ticked."""
     return render_template(
-        "charter/index.html", signature=current_signature(), saved=session.pop("saved", False)
+        "charter/index.html",
+        signature=current_signatory() or current_draft(),
+        saved=session.pop("saved", False),
     )
 
 
@@ -67,19 +72,21 @@ def index() -> ResponseReturnValue:
 @limited("RATELIMIT_TICKS")
 def answer(number: int) -> ResponseReturnValue:
     """Record one answer: htmx gets the one line back, a plain browser the page."""
-    signature = current_signature()
     commitment = charter.commitment(number) or abort(404)
     form = AnswerForm()
     if not form.validate():
         abort(422)
-    if form.signature.data != signature.code and _is_closed(str(form.signature.data)):
-        flash(
-            "Cette signature est confirmée, et cet appareil n’y a pas accès : ce dernier choix n’est pas "
-            "enregistré. Pour la modifier, demandez un lien."
-        )
-        return go_to(url_for(".find"))
-    db.session.add(signature)
-    signing.answer(signature, commitment, taken=form.is_taken, now=now())
+    signature: Signature | Draft | None = current_signatory()
+    code = signature.code if signature else draft_code()
+    if form.signature.data != code and _is_closed(str(form.signature.data)):
+        return _refuse_closed()
+    if isinstance(signature, Signature):
+        signing.answer(signature, commitment, taken=form.is_taken, now=now())
+    else:
+        signature = drafts.answer(code, number, taken=form.is_taken, now=now())
+    if signature is None:
+        forget_draft()
+        return _refuse_closed()
     db.session.commit()
     session.modified = True  # thirty more days for this draft in this browser
 
@@ -92,8 +99,15 @@ def answer(number: int) -> ResponseReturnValue:
 
 def _is_closed(code: str) -> bool:
     """Whether the page pressed was about a signature that only its own session may change."""
-    meant = loading.by_code(code)
-    return meant is not None and meant.status not in (Status.DRAFT, Status.PENDING)
+    return drafts.find(code) is None
+
+
+def _refuse_closed() -> ResponseReturnValue:
+    flash(
+        "Cette signature est confirmée, et cet appareil n’y a pas accès : ce dernier choix n’est pas "
+        "enregistré. Pour la modifier, demandez un lien."
+    )
+    return go_to(url_for(".find"))
 
 
 @bp.get("/charte.pdf")

@@ -6,8 +6,9 @@ it; once confirmed, only a link from the mailbox opens it (``ACCESS_IDLE`` secon
 
 from flask import abort, current_app, redirect, session, url_for
 
-from app import loading
+from app import drafts, loading
 from app.clock import now
+from app.drafts import Draft
 from app.models import Signature, Status, new_code
 from app.signing import new_draft
 
@@ -40,17 +41,25 @@ def current_signature() -> Signature:
     signatory = current_signatory()
     if signatory:
         return signatory
-    code = session.get("draft")
-    if code is None:
-        session.permanent = True
-        code = session["draft"] = new_code()
-    draft = loading.by_code(code)
+    code = current_draft().code
+    return loading.by_code(code) or new_draft(now(), code)
+
+
+def current_draft() -> Draft:
+    """Return this browser's draft, as the charter shows it."""
+    draft = drafts.find(draft_code())
     if draft is None:
-        return new_draft(now(), code)
-    if draft.status in (Status.DRAFT, Status.PENDING):
-        return draft
-    forget_draft()  # confirmed since, from the mailbox: this browser proved nothing
-    return current_signature()
+        forget_draft()  # confirmed since, from the mailbox: this browser proved nothing
+        draft = Draft(draft_code())
+    return draft
+
+
+def draft_code() -> str:
+    """Return the code of this browser's draft, which may not have begun yet."""
+    if "draft" not in session:
+        session.permanent = True
+        session["draft"] = new_code()
+    return str(session["draft"])
 
 
 def current_pending() -> Signature | None:
