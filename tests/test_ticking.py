@@ -125,3 +125,38 @@ def test_a_foreign_form_cannot_be_sent_again(candidate):
     assert "main form" not in answer
     answer = candidate.send("post", "/engagements/6", {"taken": "yes"}, {"Sec-Fetch-Site": "cross-site"})
     assert "main form" not in answer
+
+
+def own_parts(page):
+    return [page[f"#engagement-4 [name={field}]"]["value"] for field in ("signature", "csrf_token")]
+
+
+def without_own_parts(page):
+    text = page.response.text
+    for part in own_parts(page):
+        text = text.replace(part, "")
+    return text
+
+
+def test_two_browsers_with_the_same_choice_have_their_own_page(app, candidate, citizen):
+    tick(candidate, 3)
+    tick(citizen, 3)
+    mine, theirs = candidate.open("/"), citizen.open("/")
+    assert not set(own_parts(mine)) & set(own_parts(theirs))
+    assert without_own_parts(mine) == without_own_parts(theirs)
+    for page, visitor in ((mine, candidate), (theirs, citizen)):
+        with visitor.client.session_transaction("http://localhost/") as session:
+            assert own_parts(page)[0] == session["draft"]
+        assert page.submit("#prendre-4", htmx=True).status == 200
+    assert rows(app, "SELECT count(*) FROM pledge") == [(4,)]
+
+
+def test_a_page_that_is_kept_is_the_page_that_would_be_made(app, candidate):
+    tick(candidate, 3)
+    pages = app.extensions["charter-pages"]
+    made = candidate.open("/")
+    hits = pages.cache_info().hits
+    assert without_own_parts(candidate.open("/")) == without_own_parts(made)
+    assert pages.cache_info().hits == hits + 1
+    pages.cache_clear()
+    assert without_own_parts(candidate.open("/")) == without_own_parts(made)

@@ -30,6 +30,7 @@ from app.charter.forms import (
     SignForm,
     wording,
 )
+from app.charter.page import charter_page, keep_pages
 from app.charter.visitor import (
     close_signature,
     current_draft,
@@ -53,6 +54,7 @@ from app.models import Certificate, ConsentPurpose, LetterKind, LetterState, Sig
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, Link, Purpose, TokenInvalid
 
 bp = Blueprint("charter", __name__)
+bp.record(keep_pages)
 log = logging.getLogger(__name__)
 
 NOTHING_TAKEN = "Cochez au moins un engagement avant de signer."
@@ -61,11 +63,10 @@ NOTHING_TAKEN = "Cochez au moins un engagement avant de signer."
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """Show the charter, ready to be ticked."""
-    return render_template(
-        "charter/index.html",
-        signature=current_signatory() or current_draft(),
-        saved=session.pop("saved", False),
-    )
+    signature, saved = current_signatory(), session.pop("saved", False)
+    if signature is None:
+        return charter_page(current_draft(), saved=saved)
+    return render_template("charter/index.html", signature=signature, saved=saved)
 
 
 @bp.post("/engagements/<int:number>")

@@ -47,6 +47,8 @@ def current_signature() -> Signature:
 
 def current_draft() -> Draft:
     """Return this browser's draft, as the charter shows it."""
+    if "draft" not in session:
+        return Draft(draft_code())
     draft = drafts.find(draft_code())
     if draft is None:
         forget_draft()  # confirmed since, from the mailbox: this browser proved nothing
