@@ -60,6 +60,8 @@ def _features(path: Path) -> list[Any]:
         raise ConfigError(f"CONTOURS_FILE: {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:  # not UTF-8, or not JSON
         raise ConfigError(f"CONTOURS_FILE: {path} is not JSON: {error}.") from error
+    except RecursionError as error:
+        raise ConfigError(f"CONTOURS_FILE: {path} is not GeoJSON: brackets are nested too deep.") from error
     match content:
         case {"type": "FeatureCollection", "features": list(features)}:
             return features

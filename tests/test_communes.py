@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app.config import ConfigError
 from app.data.communes import Commune, load_communes
 
 DATA = Path(__file__).parents[1] / "app" / "data"
@@ -70,3 +71,28 @@ def test_a_slip_of_the_finger_is_understood():
 def test_prepositions(name, at, of):
     commune = Commune("24000", name)
     assert (commune.at, commune.of) == (at, of)
+
+
+HEAD = "code_insee,nom,arr,arrondissement,epci_siren,epci,codes_postaux\n"
+FORMER = "ancien_nom,code_insee_actuel\n"
+
+
+@pytest.mark.parametrize(
+    ("communes", "former", "words"),
+    [
+        (b"", FORMER, "line 1: there is no column arr"),
+        (HEAD, FORMER, "has no line after the first"),
+        (HEAD + "24520,Sarlat,244,Sarlat,1,CC\n", FORMER, "line 2: codes_postaux is empty"),
+        (HEAD + "24520, - ,244,Sarlat,1,CC,24200\n", FORMER, "line 2: nom is empty"),
+        (b"\xff", FORMER, "not a CSV file in UTF-8"),
+        (HEAD + "24520,Sarlat,244,Sarlat,1,CC,24200\n", "x\n", "there is no column ancien_nom"),
+        (None, FORMER, "cannot be read"),
+    ],
+)
+def test_a_wrong_file_is_told_with_its_place(tmp_path, communes, former, words):
+    paths = [tmp_path / "communes.csv", tmp_path / "former.csv"]
+    for path, text in zip(paths, (communes, former), strict=True):
+        if text is not None:
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError, match=words):
+        load_communes(*paths)

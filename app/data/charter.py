@@ -117,6 +117,8 @@ def load_charter(path: Path) -> Charter:
         raise CharterError(f"{path}: cannot be read ({error.strerror}).") from error
     except ValueError as error:  # not UTF-8, or not TOML: both messages give the place
         raise CharterError(f"{path}: is not valid TOML: {error}.") from error
+    except RecursionError as error:
+        raise CharterError(f"{path}: is not a charter: brackets are nested too deep.") from error
     return _Reader(path, source, content).charter()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.config import ConfigError
 from app.text import fold
 
 #: More communes than this is not a choice any more.
@@ -125,23 +126,40 @@ def _key(typed: str) -> str:
 
 
 def load_communes(communes: Path, former_names: Path) -> Communes:
-    """Read the two CSV files described in ``app/data/README.md``."""
+    """Read the two CSV files described in ``app/data/README.md``. Raises: ConfigError."""
     former: dict[str, list[str]] = {}
-    for row in _rows(former_names):
+    for row in _rows(former_names, {"code_insee_actuel", "ancien_nom"}):
         former.setdefault(row["code_insee_actuel"], []).append(row["ancien_nom"])
+    areas = {"arr", "arrondissement", "epci_siren", "epci"}
+    if not (rows := _rows(communes, {"code_insee", "nom", "codes_postaux", *areas})):
+        raise ConfigError(f"{communes}: has no line after the first.")
     return Communes(
         Commune(
             insee=row["code_insee"],
-            name=row["nom"].replace("'", "’"),
-            district=Area(row["arr"], row["arrondissement"].replace("'", "’")),
-            epci=Area(row["epci_siren"], row["epci"].replace("'", "’")),
+            name=row["nom"],
+            district=Area(row["arr"], row["arrondissement"]),
+            epci=Area(row["epci_siren"], row["epci"]),
             postcodes=tuple(row["codes_postaux"].split()),
-            former_names=tuple(name.replace("'", "’") for name in former.get(row["code_insee"], ())),
+            former_names=tuple(former.get(row["code_insee"], ())),
         )
-        for row in _rows(communes)
+        for row in rows
     )
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def _rows(path: Path, columns: set[str]) -> list[dict[str, str]]:
+    """Read the columns that are needed, a word in each cell, with the apostrophe of French printing."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            if missing := columns - set(reader.fieldnames or ()):
+                raise ConfigError(f"{path}, line 1: there is no column {min(missing)}.")
+            rows = []
+            for row in reader:
+                if empty := [name for name in columns if not fold(row[name] or "")]:
+                    raise ConfigError(f"{path}, line {reader.line_num}: {min(empty)} is empty.")
+                rows.append({name: row[name].replace("'", "’") for name in columns})
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (ValueError, csv.Error) as error:  # not UTF-8, or not CSV
+        raise ConfigError(f"{path}: is not a CSV file in UTF-8: {error}.") from error
+    return rows
