@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 from flask import Flask, Request
 from jinja2 import StrictUndefined
@@ -14,10 +15,16 @@ from app import caching, charter, cli, dev, errors, extensions, filters, headers
 from app.config import configure
 
 STATIC = Path(__file__).parents[1] / "static"
+ASCII = bytes(range(128))
 
 
-class InMemoryRequest(Request):
-    """Keeps a file that somebody has checked in memory: Werkzeug writes the large ones to the disk."""
+class OurRequest(Request):
+    """Takes any bytes for a query, and keeps files in memory: Werkzeug writes the large ones to the disk."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if not self.query_string.isascii():  # written raw: as it should have been (RFC 3986, 2.1)
+            self.query_string = quote_from_bytes(self.query_string, safe=ASCII).encode()
 
     def _get_file_stream(self, *_: Any, **__: Any) -> BytesIO:
         return BytesIO()
@@ -41,7 +48,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         static_folder=STATIC,
         static_url_path=f"/static/{_static_version()}",
     )
-    app.request_class = InMemoryRequest
+    app.request_class = OurRequest
     app.url_map.converters["default"] = TextConverter
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

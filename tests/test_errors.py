@@ -76,6 +76,15 @@ def test_bytes_that_are_no_text(candidate):
     assert candidate.client.get("/verifier/%F0%9F%8E%89").status_code == 404
 
 
+def test_bytes_that_nobody_encoded(candidate):
+    """Written raw in a query, as no browser does: a test client would encode them."""
+    for query, status in ((b"\x9b=)", 200), ("nom=Zoé".encode(), 200), (b"apres=\xff", 404)):
+        raw = {"QUERY_STRING": query.decode("latin-1")}
+        answer = candidate.client.get("/signataires", environ_overrides=raw)
+        assert answer.status_code == status
+        assert ('value="Zoé"' in answer.text) == (b"nom" in query)
+
+
 @pytest.mark.sqlite
 def test_a_locked_database_keeps_what_was_typed(app, candidate, monkeypatch):
     tick(candidate, 1)
