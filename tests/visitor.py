@@ -92,6 +92,13 @@ def _values(form: Tag) -> Iterator[tuple[str, str]]:
 
 def check_house_rules(soup: BeautifulSoup) -> None:
     """Assert what must be true of every page we serve."""
+    check_structure(soup)
+    texts = [text for text in soup.find_all(string=True) if text.parent.name not in ("script", "pre")]
+    check_typography("".join(texts))
+
+
+def check_structure(soup: BeautifulSoup) -> None:
+    """Assert the rules that hold even of a page that shows what somebody typed."""
     (h1,) = soup.select("h1")
     title = soup.title.get_text().removeprefix("Erreur\N{NO-BREAK SPACE}: ")
     assert title.startswith(h1.get_text().strip()), (title, h1)
@@ -109,8 +116,6 @@ def check_house_rules(soup: BeautifulSoup) -> None:
             assert described in ids, f"described by nothing: {field}"
     for form in soup.select("[hx-post]"):
         assert form["hx-post"] == form["action"], "htmx and HTML must agree"
-    texts = [text for text in soup.find_all(string=True) if text.parent.name not in ("script", "pre")]
-    check_typography("".join(texts))
 
 
 def check_typography(text: str) -> None:
