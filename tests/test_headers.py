@@ -1,4 +1,4 @@
-"""The exact headers of every route, whatever its status."""
+"""The headers of what real visitors get; tests/test_header_table.py has every route and status."""
 
 import pytest
 
@@ -84,25 +84,6 @@ def test_errors(citizen, path, status):
     assert response.status_code == status
     check(response)
     assert "no-store" in response.headers["Cache-Control"]
-
-
-def test_every_route_is_in_a_table(app):
-    """A new page must be put in one of the tables above, or here with its reason."""
-    elsewhere = {
-        "static",  # test_static_files
-        "charter.answer", "charter.sent", "charter.confirm", "charter.resend", "charter.correct",
-        "charter.own", "charter.certificate", "charter.certificate_file", "charter.leave", "charter.access",
-        "charter.sign_another", "charter.amend", "charter.contact", "charter.indexing", "charter.withdraw",
-        "charter.move", "charter.deny", "charter.data",
-        "charter.share", "charter.poster", "public.picture",
-        "public.sitemap_of_signatories",
-        "public.signatory", "public.certificate", "charter.blank",  # test_the_journey
-        "public.badge",  # test_a_badge_is_for_other_sites_too
-        "public.verify_file",  # the same address as "public.verify"
-    }  # fmt: skip
-    adapter = app.url_map.bind("localhost")
-    here = {adapter.match(path)[0] for path in [*PUBLIC, *OPEN, *PRIVATE]}
-    assert {rule.endpoint for rule in app.url_map.iter_rules()} == here | elsewhere
 
 
 def test_the_journey(app, deliver, mailbox):
