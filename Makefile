@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 5000
 UV ?= uv
 ARGS ?=
+MINUTES ?= 10
 
 IN_VENV = .venv/bin/python -m
 FLASK = FLASK_SERVER_NAME=127.0.0.1:$(PORT) $(IN_VENV) flask --debug
@@ -12,7 +13,7 @@ PYTEST = $(IN_VENV) pytest -q --durations=5 --numprocesses auto --dist loadfile
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help run test test-postgresql lint bench-certificate bench-register lock clean
+.PHONY: help run test test-postgresql lint audit fuzz bench-certificate bench-register lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -33,6 +34,13 @@ lint: .venv/requirements-dev.done ## check style, types and templates
 	$(IN_VENV) ruff format --check .
 	$(IN_VENV) mypy
 	$(IN_VENV) djlint --lint --quiet templates
+
+audit: .venv/requirements-dev.done ## look for known faults in our code, and in the packages it runs on
+	$(IN_VENV) bandit --quiet --recursive --configfile pyproject.toml app wsgi.py gunicorn.conf.py
+	$(IN_VENV) tests.audit_packages requirements.txt
+
+fuzz: .venv/requirements-dev.done ## ask what nobody thought of, for MINUTES=10
+	nice -n 19 $(IN_VENV) tests.fuzz $(MINUTES)
 
 bench-certificate: .venv-bench/requirements-bench.done ## what a certificate costs, ours and others' (ARGS=--save keeps it)
 	.venv-bench/bin/python -m bench.certificate $(ARGS)
