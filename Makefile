@@ -20,7 +20,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' Makefile
 
 run: .venv/requirements.done ## install what is needed, then serve on 127.0.0.1:5000 (PORT=… to change)
-	@$(FLASK) --app app db upgrade
+	@$(FLASK) --app app upgrade
 	@$(FLASK) --app wsgi run --host 127.0.0.1 --port $(PORT)
 
 test: lint ## lint, then run all tests (ARGS=… goes to pytest)

@@ -105,7 +105,7 @@ def _database(now: datetime) -> Iterator[Finding]:
         with db.engine.connect() as connection:
             present = set(MigrationContext.configure(connection).get_current_heads())
         if present != heads:
-            words = f"at {_names(present)}, the program at {_names(heads)}: `flask --app app db upgrade`"
+            words = f"at {_names(present)}, the program at {_names(heads)}: `flask --app app upgrade`"
             yield Finding(Level.ERROR, "database", words)
             return
         yield Finding(Level.OK, "database", f"reachable, at {_names(heads)}")

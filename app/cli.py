@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import click
+from alembic.migration import MigrationContext
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from flask_migrate import upgrade as migrate_up
 
-from app import checks, courier, recount, retention
+from app import backup, checks, courier, recount, retention, transfer
 from app.certificate import draw_charter, seal_certificate
 from app.certificate.outcomes import SealError
 from app.clock import now
@@ -14,6 +16,7 @@ from app.extensions import charter, db, new_seal_key, seal_file
 from app.numbers import new_number
 from app.sealkey import KeyUnusable, SealKey, former_file, open_key, read_key, replace_key
 
+data = AppGroup("data", help="The database as a whole.")
 letters = AppGroup("letters", help="The outbox.")
 privacy = AppGroup("privacy", help="Personal data.")
 register = AppGroup("register", help="The public list of signatures.")
@@ -131,6 +134,68 @@ def purge(dry_run: bool) -> None:
 
 
 @click.command()
+@with_appcontext
+def upgrade() -> None:
+    """Bring the database to what this program wants; where it is already, nothing is done."""
+    migrate_up()
+    with db.engine.connect() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    click.echo(f"the database is at {revision}")
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@with_appcontext
+def back_up(file: Path) -> None:
+    """Put the whole installation into FILE, while people sign. It is as secret as instance/."""
+    try:
+        counts = backup.make(file, now())
+    except transfer.TransferError as error:
+        raise click.ClickException(f"{error}.") from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or file}: {error.strerror}.") from error
+    click.echo(f"{file}: {counts['signature']} signatures, {sum(counts.values())} rows")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--replace", is_flag=True, help="Put it in the place of what is here.")
+@click.pass_context
+@with_appcontext
+def restore(context: click.Context, file: Path, replace: bool) -> None:
+    """Put back the installation that FILE holds; the server is stopped. Its last word is "restored"."""
+    try:
+        done = backup.restore(file, now(), replace=replace)
+    except transfer.TransferError as error:
+        raise click.ClickException(f"{error}.") from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or file}: {error.strerror}.") from error
+    click.echo(f"{done.counts['signature']} signatures, as of {done.made_at}")
+    for erased in done.erased:
+        click.echo(f"{erased.what} {len(erased.names)}")
+    for note in done.notes:
+        click.echo(note)
+    if done.differences:
+        click.echo(f"{done.differences} differences: run `register check --mend`")
+        context.exit(1)
+    click.echo("restored")
+
+
+@data.command("copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def copy(source: str, target: str) -> None:
+    """Copy the database at the URL FROM, as it is at one moment, into the empty one at TO."""
+    try:
+        counts = transfer.copy(source, target)
+    except transfer.TransferError as error:
+        raise click.ClickException(f"{error}.") from error
+    for table, count in counts.items():
+        click.echo(f"{table:<12}{count}")
+    click.echo("copied")
+
+
+@click.command()
 @click.pass_context
 @with_appcontext
 def check(context: click.Context) -> None:
@@ -144,7 +209,11 @@ def check(context: click.Context) -> None:
 
 def init_app(app: Flask) -> None:
     """Add the commands to ``flask``."""
+    app.cli.add_command(upgrade)
     app.cli.add_command(check)
+    app.cli.add_command(back_up)
+    app.cli.add_command(restore)
+    app.cli.add_command(data)
     app.cli.add_command(letters)
     app.cli.add_command(seal)
     app.cli.add_command(privacy)

@@ -12,7 +12,7 @@ from flask_mail import Mail
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from werkzeug.local import LocalProxy
 
 from app import sqlite
@@ -59,12 +59,13 @@ def init_app(app: Flask) -> None:
 
 
 @contextmanager
-def snapshot() -> Iterator[Connection]:
-    """Read the database as it is at one moment, however long that takes; others write meanwhile."""
+def snapshot(engine: Engine | None = None) -> Iterator[Connection]:
+    """Read a database, ours unless told, as it is at one moment, however long; others write meanwhile."""
+    engine = engine or db.engine
     options: dict[str, Any] = {"reads_only": True}
-    if db.engine.dialect.name == "postgresql":
+    if engine.dialect.name == "postgresql":
         options["isolation_level"] = "REPEATABLE READ"
-    with db.engine.connect().execution_options(**options) as connection:
+    with engine.connect().execution_options(**options) as connection:
         yield connection
 
 

@@ -1,9 +1,12 @@
 """Files that appear whole or not at all, and that nobody else may read."""
 
+import errno
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def keep(path: Path, make: Callable[[], bytes]) -> bytes:
@@ -26,6 +29,25 @@ def keep(path: Path, make: Callable[[], bytes]) -> bytes:
 def replace(path: Path, content: bytes) -> None:
     """Put this content in the place of what the file holds. Raises: OSError."""
     _write_beside(path, content).replace(path)
+
+
+@contextmanager
+def fresh(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that is to be, and appears under its name when it is whole.
+
+    Raises: FileExistsError, where there is one by then; OSError.
+    """
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        os.link(name, path)
+    finally:
+        Path(name).unlink()
 
 
 def _write_beside(path: Path, content: bytes) -> Path:

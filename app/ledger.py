@@ -5,7 +5,7 @@ One line each: the code of a signature, which is random, and when it was taken b
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -28,7 +28,21 @@ def add(path: Path, codes: Iterable[str], at: datetime) -> None:
 
 def read(path: Path) -> dict[str, datetime]:
     """Return the code and the time of every withdrawal; torn lines are left out. Raises: OSError."""
-    if not path.exists():
-        return {}
-    found = map(LINE.fullmatch, path.read_text(encoding="ascii", errors="replace").splitlines())
+    return parse(path.read_bytes()) if path.exists() else {}
+
+
+def parse(content: bytes) -> dict[str, datetime]:
+    """Return the code and the time of every withdrawal of a ledger; torn lines are left out."""
+    found = map(LINE.fullmatch, content.decode("ascii", errors="replace").splitlines())
     return {line["code"]: datetime.fromisoformat(line["at"]) for line in found if line}
+
+
+def merge(path: Path, noted: Mapping[str, datetime]) -> None:
+    """Append what a ledger lacks of another, or knows of an earlier day only. Raises: OSError."""
+    here = read(path)
+    moments: dict[datetime, list[str]] = {}
+    for code, at in noted.items():
+        if code not in here or here[code] < at:
+            moments.setdefault(at, []).append(code)
+    for at, codes in moments.items():
+        add(path, codes, at)

@@ -209,6 +209,29 @@ def replace_key(path: Path, new: SealKey, passphrase: str, old: SealKey | None, 
     return kept
 
 
+def put_back(path: Path, content: bytes, former: bytes, passphrase: str, now: datetime) -> Path | None:
+    """Seal with the key of a backup; return where the present one is kept, if it is another.
+
+    ``content`` is a file that `open_key` opens, ``former`` the certificates of the keys before it, in PEM:
+    they join those that are here. Raises: OSError, ValueError.
+    """
+    key, kept = open_key(content, passphrase), None
+    known = list(x509.load_pem_x509_certificates(former)) if former else []
+    if path.exists() and path.read_bytes() != content:
+        try:
+            old = read_key(path, passphrase)
+        except KeyUnusable:
+            old = None
+        kept = replace_key(path, key, passphrase, old, now)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(path, content)
+    known += [one for one in _former_certificates(path) if one not in known]
+    if known := [one for one in known if one != key.certificate]:
+        files.replace(former_file(path), _pem(known))
+    return kept
+
+
 def former_file(path: Path) -> Path:
     """Return where the certificates of the keys before the one at ``path`` are kept, in PEM."""
     return path.with_name(f"{path.stem}-former.pem")

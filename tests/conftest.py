@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,12 @@ SECRET = "a-secret-for-tests-that-is-long-enough"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 #: The same templates in every application of a run: compiled once.
 COMPILED = FileSystemBytecodeCache()
-NEEDS = {"browser": CHROMIUM, "poppler": shutil.which("pdftotext"), "nss": shutil.which("certutil")}
+NEEDS = {
+    "browser": CHROMIUM,
+    "poppler": shutil.which("pdftotext"),
+    "postgresql": shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+    "nss": shutil.which("certutil"),
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -115,13 +120,18 @@ def settings(tmp_path: Path, database_url: str, mailbox: Mailbox) -> dict[str, o
 
     Not ``TESTING``: errors are answered as visitors get them, and Flask-Mail really sends.
     """
+    return settings_for(tmp_path, database_url, mailbox)
+
+
+def settings_for(folder: Path, database: str, mailbox: Mailbox) -> dict[str, object]:
+    """Return the settings of an application whose files are in a folder."""
     return {
         "SECRET_KEY": SECRET,
         "SERVER_NAME": "localhost",
         "PREFERRED_URL_SCHEME": "http",
-        "SQLALCHEMY_DATABASE_URI": database_url,
-        "SEAL_FILE": f"{tmp_path}/seal.p12",
-        "ERASURE_LEDGER": f"{tmp_path}/erased.txt",
+        "SQLALCHEMY_DATABASE_URI": database,
+        "SEAL_FILE": f"{folder}/seal.p12",
+        "ERASURE_LEDGER": f"{folder}/erased.txt",
         "MAIL_SERVER": "127.0.0.1",
         "MAIL_PORT": mailbox.port,
         "MAIL_USE_TLS": False,
@@ -142,6 +152,32 @@ def app(settings: dict[str, object]) -> Iterator[Flask]:
     yield app
     with app.app_context():
         db.engine.dispose()
+
+
+@pytest.fixture
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, mailbox: Mailbox
+) -> Iterator[Callable[[str, str], Flask]]:
+    """Make other installations, each on an empty database of either engine, its files in a folder."""
+    made = []
+
+    def make(name: str, engine: str, **changes: object) -> Flask:
+        (tmp_path / name).mkdir()
+        url = f"sqlite:///{tmp_path}/{name}/paraphe.sqlite3"
+        if engine == "postgresql":
+            url = new_database(request.getfixturevalue("postgresql"))
+        app = create_app(settings_for(tmp_path / name, url, mailbox) | changes)
+        app.instance_path = str(tmp_path / name)
+        app.jinja_env.bytecode_cache = COMPILED
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.engine.dispose()
+            if db.engine.dialect.name == "postgresql":
+                drop_database(app.config["SQLALCHEMY_DATABASE_URI"])
 
 
 @pytest.fixture
@@ -201,8 +237,10 @@ def site(tmp_path_factory: pytest.TempPathFactory, module_database: str) -> Iter
 
 
 @contextmanager
-def running_site(folder: Path, database: str, workers: int = 2, **settings: str) -> Iterator[Site]:
-    """Run the site for real on an empty database (its URL), its files in a folder of its own."""
+def running_site(
+    folder: Path, database: str, workers: int = 2, *, upgrade: bool = True, **settings: str
+) -> Iterator[Site]:
+    """Run the site for real on an empty database (its URL), or one that is ready; its files in a folder."""
     port, box = free_port(), Mailbox()
     box.start()
     environment = {
@@ -222,7 +260,8 @@ def running_site(folder: Path, database: str, workers: int = 2, **settings: str)
         **{f"FLASK_{name}": value for name, value in settings.items()},
     }
     python = [sys.executable, "-m"]
-    subprocess.run([*python, "flask", "--app", "app", "db", "upgrade"], cwd=ROOT, env=environment, check=True)
+    if upgrade:
+        subprocess.run([*python, "flask", "--app", "app", "upgrade"], cwd=ROOT, env=environment, check=True)
     gunicorn = [*python, "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
     log = folder / "gunicorn.log"
     with log.open("wb") as output:

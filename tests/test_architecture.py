@@ -28,6 +28,8 @@ LAYERS = [
     "listing",
     "recount",
     "retention",
+    "transfer",
+    "backup",
     "loading",
     "drafts",
     "signatures",
