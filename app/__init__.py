@@ -11,7 +11,23 @@ from flask import Flask, Request
 from jinja2 import StrictUndefined
 from werkzeug.routing import BaseConverter
 
-from app import caching, charter, cli, dev, errors, extensions, filters, headers, limits, public
+from app import (
+    caching,
+    charter,
+    cli,
+    dev,
+    errors,
+    extensions,
+    filters,
+    headers,
+    health,
+    limits,
+    logs,
+    machine,
+    metrics,
+    public,
+    watching,
+)
 from app.config import configure
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -41,7 +57,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
 
     Raises: ConfigError, CharterError.
     """
-    app = Flask(
+    app = logs.PlainFlask(
         __name__,
         instance_relative_config=True,
         template_folder="../templates",
@@ -53,10 +69,14 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     configure(app, overrides or {})
+    logs.init_app(app)
     extensions.init_app(app)
+    health.init_app(app)
+    metrics.init_app(app)
     limits.init_app(app)
     app.register_blueprint(charter.bp)
     app.register_blueprint(public.bp)
+    machine.init_app(app)
     if app.debug and not app.config["MAIL_SERVER"]:
         app.register_blueprint(dev.bp)
     caching.init_app(app)
@@ -64,6 +84,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     cli.init_app(app)
     errors.init_app(app)
     headers.init_app(app)
+    watching.init_app(app)
     return app
 
 

@@ -49,6 +49,9 @@ DEFAULTS: dict[str, Any] = {
     "RATELIMIT_CERTIFICATES": "100 per 10 minutes",
     "RATELIMIT_FILES": "60 per 10 minutes",
     "RATELIMIT_UNKNOWN_NUMBERS": "30 per 10 minutes",
+    # For those who watch the site
+    "LOG_FORMAT": "text",  # or "json", with a line for each request
+    "METRICS_TOKEN": "",
     # Lifetimes, in seconds
     "CONFIRMATION_MAX_AGE": 7 * 24 * 3600,
     "ACCESS_MAX_AGE": 3600,
@@ -186,6 +189,10 @@ def _require(app: Flask) -> None:
         raise ConfigError("MAIL_DEFAULT_SENDER is missing: set it to the address that letters come from.")
     if config["TIMESTAMP_URL"] and not config["TIMESTAMP_URL"].startswith(("http://", "https://")):
         raise ConfigError("TIMESTAMP_URL must begin with http:// or https:// (RFC 3161 over HTTP).")
+    if config["LOG_FORMAT"] not in ("text", "json"):
+        raise ConfigError("LOG_FORMAT must be text or json.")
+    if config["METRICS_TOKEN"] and len(config["METRICS_TOKEN"]) < SECRET_MIN_LENGTH:
+        raise ConfigError(f"METRICS_TOKEN is too short: at least {SECRET_MIN_LENGTH} characters are needed.")
     for name in (name for name in DEFAULTS if name.startswith("KEEP_")):
         if config[name] < 1:
             raise ConfigError(f"{name} is {config[name]}: it must be 1 day at least.")

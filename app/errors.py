@@ -21,6 +21,7 @@ from werkzeug.exceptions import (
 from app.extensions import db
 from app.french import duration
 from app.limits import seconds_to_wait
+from app.logs import describe
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ def _too_many(error: TooManyRequests) -> ResponseReturnValue:
 
 def _database_error(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
     """Locked, full, gone: say so, keep what was typed. Nothing was stored by halves."""
-    log.error("database: %s", getattr(error, "orig", error))  # never the values, which are personal
+    log.error("database: %s", describe(error))  # never the values, which are personal
     db.session.rollback()
     if isinstance(error, IntegrityError):
         return _page(Conflict(), *TEXTS[409])

@@ -2,6 +2,7 @@
 
 from email.charset import QP, Charset
 
+import flask_mail
 from flask import current_app, render_template, url_for
 from flask_mail import Message
 
@@ -16,6 +17,10 @@ from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE
 #: UTF-8 in short lines: RFC 5321 (4.5.3.1.6) allows 1,000 octets, which a long name and its link exceed.
 QUOTED_PRINTABLE = Charset("utf-8")
 QUOTED_PRINTABLE.header_encoding = QUOTED_PRINTABLE.body_encoding = QP
+
+# Flask-Mail names each letter by itself first, and asks the DNS for the name of this machine to do so. Ours
+# takes the place of that one (`compose`); and where the DNS is down, letters do not wait for it.
+flask_mail.make_msgid = lambda *_: ""  # type: ignore[attr-defined]  # it imports it for itself alone
 
 #: Organisers are written to when the seal has so many days left.
 SEAL_WARNINGS = (60, 7)

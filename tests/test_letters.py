@@ -209,7 +209,7 @@ def test_the_command_for_cron(app, candidate, mailbox):
     sign(candidate, email="autre@example.org")
     mailbox.answer = "451 later"
     run = app.test_cli_runner().invoke(args=["letters", "deliver"])
-    assert re.fullmatch(r"0 sent; the next one is due at \d\d:\d\d:\d\d UTC\n", run.output)
+    assert re.fullmatch(r"0 sent; the next one is due at \d\d:\d\d:\d\d UTC\n", run.stdout)
 
 
 def test_links_come_from_the_configuration_not_from_the_host(app, candidate, deliver, mailbox):
