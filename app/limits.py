@@ -4,6 +4,8 @@ Flask-Limiter counts, in memory unless ``RATELIMIT_STORAGE_URI`` names a store t
 Where that store is down, memory takes over: the site stays open.
 """
 
+import hashlib
+import hmac
 import ipaddress
 import logging
 import math
@@ -17,6 +19,8 @@ from limits.errors import ConfigurationError
 
 from app.config import ConfigError
 
+#: A store that does not answer must keep nobody waiting: seconds, and no second try.
+REDIS_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5, "retry": None}
 #: What each of these settings limits is said in the README.
 SETTINGS = (
     "RATELIMIT_TICKS",
@@ -41,7 +45,13 @@ def client() -> str:
     return str(ipaddress.ip_network((address, 64), strict=False))
 
 
-limiter = Limiter(client, in_memory_fallback_enabled=True, swallow_errors=True)
+def pseudonym() -> str:
+    """Name who asks so that no store holds an address: only our secret leads from one to the other."""
+    secret = str(current_app.config["SECRET_KEY"]).encode()
+    return hmac.digest(secret, client().encode(), hashlib.sha256).hex()[:32]
+
+
+limiter = Limiter(pseudonym, in_memory_fallback_enabled=True, swallow_errors=True)
 # It tells at level INFO who was refused: an address does not belong in a log.
 logging.getLogger("flask-limiter").setLevel(logging.WARNING)
 
@@ -53,6 +63,8 @@ def init_app(app: Flask) -> None:
             parse_many(app.config[name])
         except ValueError as error:
             raise ConfigError(f"{name} is {app.config[name]!r}: write it as « 10 per 5 minutes ».") from error
+    if app.config["RATELIMIT_STORAGE_URI"].startswith(("redis", "rediss")):
+        app.config["RATELIMIT_STORAGE_OPTIONS"] = REDIS_OPTIONS
     try:
         limiter.init_app(app)
     except ConfigurationError as error:

@@ -34,6 +34,7 @@ NEEDS = {
     "poppler": shutil.which("pdftotext"),
     "postgresql": shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
     "nss": shutil.which("certutil"),
+    "redis": shutil.which("redis-server"),
 }
 
 
