@@ -3,24 +3,31 @@
 import enum
 import os
 import smtplib
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import courier, retention
+from app import courier, health, retention
 from app.config import ConfigError, missing_facts
 from app.extensions import charter, db, migrate, seal_file
 from app.french import paris_day
+from app.limits import limiter
+from app.models import Event, Letter, LetterState, Pledge
 from app.sealkey import NOTICE, read_key
 
 DAY = 24 * 3600
 #: How late the purge may be before somebody is told: a night that it missed is no fault yet.
 GRACE = timedelta(days=2)
+#: How far the clock may have been ahead without anybody minding.
+CLOCK_SLIP = timedelta(minutes=5)
 #: Days that a web server may keep addresses of visitors, by our own promise.
 ACCESS_LOG_MAX = 30
 
@@ -50,6 +57,8 @@ def look(now: datetime) -> Iterator[Finding]:
     yield _seal(now)
     yield from _database(now)
     yield _ledger()
+    yield _files()
+    yield _limits()
     yield _relay()
 
 
@@ -116,6 +125,37 @@ def _database(now: datetime) -> Iterator[Finding]:
         pass  # of the ledger, which has its own line
     else:
         yield _purge(late)
+        yield from _rows(now)
+
+
+def _rows(now: datetime) -> Iterator[Finding]:
+    """Look at what is in the database: signed once, owed still, written when."""
+    gone = db.session.scalars(
+        select(Pledge.number)
+        .distinct()
+        .where(Pledge.number > len(charter.commitments))
+        .order_by(Pledge.number)
+    ).all()
+    if gone:
+        words = (
+            f"people signed {', '.join(map(str, gone))}, which the charter lacks: no commitment is taken out"
+        )
+        yield Finding(Level.ERROR, "commitments", words)
+    wrong = {reason.value for reason in health.letters(db.session.connection(), now)}
+    refused = db.session.scalar(select(func.count()).where(Letter.state == LetterState.REFUSED))
+    if health.Reason.STUCK.value in wrong:
+        yield Finding(Level.ERROR, "outbox", "a letter is late and nobody tries any: is the site running?")
+    elif wrong or refused:
+        words = f"{', '.join(sorted(wrong)) or 'letters leave'}; {refused} refused by the relay for good"
+        yield Finding(Level.WARNING, "outbox", words)
+    else:
+        yield Finding(Level.OK, "outbox", "nothing is late")
+    if health.disk(db.engine.url):
+        words = f"less than {health.DISK_NOTICE >> 20} MB are free beside the database"
+        yield Finding(Level.WARNING, "disk", words)
+    newest = db.session.scalar(select(func.max(Event.at)))
+    if newest and newest > now + CLOCK_SLIP:
+        yield Finding(Level.ERROR, "clock", f"something happened at {newest:%Y-%m-%d %H:%M} UTC, yet to come")
 
 
 def _purge(late: list[retention.Erased]) -> Finding:
@@ -135,6 +175,31 @@ def _ledger() -> Finding:
     if os.access(nearest, os.R_OK | os.W_OK) and (file.is_file() or nearest.is_dir()):
         return Finding(Level.OK, "ledger", str(file))
     return Finding(Level.ERROR, "ledger", f"{file} cannot be written by this user")
+
+
+def _files() -> Finding:
+    """Look whether what must stay secret can be read by everybody on this machine."""
+    instance = Path(current_app.instance_path)
+    secret = [
+        instance / "secret_key",
+        instance / "config.py",
+        seal_file(current_app),
+        retention.ledger_file(),
+    ]
+    if db.engine.url.get_backend_name() == "sqlite":
+        secret.append(Path(str(db.engine.url.database)))
+    if open_ := [str(path) for path in secret if path.exists() and path.stat().st_mode & stat.S_IRWXO]:
+        return Finding(Level.ERROR, "files", f"anybody here may read {', '.join(open_)}: chmod o=")
+    return Finding(Level.OK, "files", "nobody else reads what is secret")
+
+
+def _limits() -> Finding:
+    """Look whether the store of the limits answers."""
+    if current_app.config["RATELIMIT_STORAGE_URI"].startswith("memory"):
+        return Finding(Level.OK, "limits", "each process counts by itself")
+    if limiter.storage.check():
+        return Finding(Level.OK, "limits", "the store answers")
+    return Finding(Level.WARNING, "limits", "the store does not answer: each process counts by itself")
 
 
 def _relay() -> Finding:

@@ -1,6 +1,8 @@
 """`flask check`: one line for each thing that a site needs, and what is to be done about it."""
 
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,11 +13,12 @@ import pytest
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 
-from app import create_app
+from app import courier, create_app
 from app.clock import now
 from app.extensions import db, seal_key
 from tests.conftest import ROOT
-from tests.journeys import tick
+from tests.journeys import sign, tick
+from tests.mailbox import free_port
 from tests.test_legal_pages import GIVEN
 from tests.visitor import Visitor
 
@@ -53,7 +56,10 @@ def test_a_site_that_lacks_nothing(complete, mailbox):
     status, lines = check(complete())
     assert status == 0
     assert {line.split()[0] for line in lines.values()} == {"ok"}
-    assert list(lines) == ["charter", "legal pages", "terms", "seal", "database", "purge", "ledger", "relay"]
+    assert list(lines) == [
+        "charter", "legal pages", "terms", "seal", "database", "purge", "outbox", "ledger", "files", "limits",
+        "relay",
+    ]  # fmt: skip
     assert lines["relay"] == f"ok 127.0.0.1:{mailbox.port} answers"
     assert lines["database"].startswith("ok reachable, at 0")
     assert lines["seal"] in ("ok 3651 days left", "ok 3652 days left")
@@ -214,3 +220,62 @@ def test_a_charter_that_cannot_be_read_is_one_sentence(settings, tmp_path):
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert run.returncode == 1
     assert run.stderr.startswith(f"Error: {tmp_path}/charter.toml, line 1: ")
+
+
+def test_a_charter_with_fewer_commitments_than_were_signed(complete, settings, tmp_path):
+    app = complete()
+    tick(Visitor(app), 9, 10)
+    text = (ROOT / "app/data/charter.toml").read_text()
+    start = [place.start() for place in re.finditer(r"^\[\[commitments\]\]", text, re.M)][-2]
+    end = re.compile(r"^\[(?!\[commitments\]\])", re.M).search(text, start)
+    for name in ("communes.csv", "former-names.csv"):
+        shutil.copy(ROOT / "app/data" / name, tmp_path)
+    (tmp_path / "charter.toml").write_text(text[:start] + text[end.start() :])
+    status, lines = check(create_app(settings | GIVEN | {"CHARTER_FILE": str(tmp_path / "charter.toml")}))
+    assert status == 1
+    assert lines["commitments"].startswith("error people signed 9, 10, which the charter lacks")
+
+
+def test_letters_that_nobody_tries(complete, later, mailbox):
+    app = complete()
+    sign(Visitor(app))
+    later(minutes=20)
+    status, lines = check(app)
+    assert (status, lines["outbox"]) == (
+        1,
+        "error a letter is late and nobody tries any: is the site running?",
+    )
+    mailbox.answer = "550 no such user"
+    with app.app_context():
+        courier.deliver_due()
+    status, lines = check(app)
+    assert (status, lines["outbox"]) == (0, "warning letters leave; 1 refused by the relay for good")
+
+
+def test_a_clock_that_went_back(complete, later):
+    app = complete()
+    later(days=2)
+    sign(Visitor(app))
+    later(days=-2)
+    status, lines = check(app)
+    assert status == 1
+    assert lines["clock"].startswith("error something happened at ")
+
+
+def test_a_disk_that_is_nearly_full(complete, monkeypatch):
+    monkeypatch.setattr("app.health.DISK_NOTICE", 2**63)
+    status, lines = check(complete())
+    assert (status, lines["disk"].split()[0]) == (0, "warning")
+
+
+def test_secrets_that_anybody_may_read(complete, settings):
+    app = complete()
+    Path(str(settings["SEAL_FILE"])).chmod(0o644)
+    status, lines = check(app)
+    assert (status, lines["files"]) == (1, f"error anybody here may read {settings['SEAL_FILE']}: chmod o=")
+
+
+def test_a_store_of_limits_that_is_away(complete):
+    store = f"redis://127.0.0.1:{free_port()}/0"
+    status, lines = check(complete(RATELIMIT_STORAGE_URI=store, RATELIMIT_ENABLED=True))
+    assert (status, lines["limits"].split()[0]) == (0, "warning")
