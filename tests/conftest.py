@@ -31,18 +31,13 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 COMPILED = FileSystemBytecodeCache()
 NEEDS = {
     "browser": CHROMIUM,
-<<<<<<< HEAD
     "poppler": shutil.which("pdftotext"),
     "postgresql": shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
     "nss": shutil.which("certutil"),
     "redis": shutil.which("redis-server"),
-=======
     "caddy": shutil.which("caddy"),
     "nginx": shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin"),  # where root finds it
-    "nss": shutil.which("certutil"),
-    "poppler": shutil.which("pdftotext"),
     "systemd": shutil.which("systemd-analyze"),
->>>>>>> 210540e (Stand nginx or Caddy in front, and walk through both)
 }
 
 
