@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlencode
@@ -17,7 +18,7 @@ from pypdf import PdfReader
 
 from app.headers import HEADERS, HSTS
 from tests import fronts
-from tests.conftest import ROOT, SECRET, Site
+from tests.conftest import ROOT, SECRET
 from tests.fronts import CADDY, NAME, NGINX, Front, new_address
 from tests.journeys import confirm, sign
 from tests.mailbox import Mailbox, free_port
@@ -31,6 +32,14 @@ FILE_HEAD = b'--x\r\nContent-Disposition: form-data; name="fichier"; filename="a
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 
 
+@dataclass
+class Served:
+    """The application that the web servers stand in front of, and the relay that it writes to."""
+
+    port: int
+    mailbox: Mailbox
+
+
 def command_of(key: str) -> list[str]:
     """Return what the unit starts, as this Python runs it."""
     (line,) = re.findall(rf"^{key}=/srv/paraphe/\.venv/bin/(gunicorn .*)", UNIT, re.MULTILINE)
@@ -38,7 +47,7 @@ def command_of(key: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The server as its unit starts it, with HTTPS told by the web server in front."""
     folder = tmp_path_factory.mktemp("served")
     port, box = free_port(), Mailbox()
@@ -69,16 +78,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     fronts.wait_for(port, process, log)
-    yield Site(f"127.0.0.1:{port}", box, folder / "paraphe.sqlite3", process, log, environment)
+    yield Served(port, box)
     process.terminate()
     process.wait(60)
     box.stop()
 
 
 @pytest.fixture(scope="module", params=FRONTS)
-def front(request, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    port = int(site.url.rpartition(":")[2])
-    with fronts.running(request.param, tmp_path_factory.mktemp(request.param), port) as front:
+def front(request, site: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    with fronts.running(request.param, tmp_path_factory.mktemp(request.param), site.port) as front:
         yield front
 
 
