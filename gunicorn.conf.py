@@ -87,8 +87,13 @@ class Worker(ThreadWorker):
             util.write_nonblock(client, "\r\n".join([*lines, "", ""]).encode() + page)
 
 
+bind = "127.0.0.1:8000"  # the web server in front alone reaches it
+workers = 2
+threads = 4
 worker_class = Worker
-#: A visitor's own SCRIPT_NAME header would be believed otherwise, once the proxy passed it on.
+# Seconds given to answers under way when it stops: more than the slowest of them takes.
+graceful_timeout = 30
+# A visitor's own SCRIPT_NAME header would be believed otherwise, once the proxy passed it on.
 forwarder_headers = ""
 control_socket_disable = True
 limit_request_line = 8190  # bytes, as many as it can

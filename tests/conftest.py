@@ -270,7 +270,7 @@ def running_site(
     log = folder / "gunicorn.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*gunicorn, "--threads", "4", "--no-control-socket", "--forwarder-headers", "", "wsgi:app"],
+            [*gunicorn, "wsgi:app"],
             cwd=ROOT,
             env=environment,
             stdout=output,

@@ -109,7 +109,7 @@ def test_systemd_finds_nothing_to_say_of_the_units(tmp_path):
 
 def test_systemd_waits_longer_than_the_server_does():
     settings: dict[str, object] = {}
-    exec((ROOT / "deploy/gunicorn.conf.py").read_text(), settings)  # noqa: S102  # gunicorn does the same
+    exec((ROOT / "gunicorn.conf.py").read_text(), settings)  # noqa: S102  # gunicorn does the same
     unit = (UNITS / "paraphe-web.service").read_text()
     assert int(re.search(r"TimeoutStopSec=(\d+)", unit)[1]) > settings["graceful_timeout"]
 

@@ -310,7 +310,7 @@ def test_the_factory_reads_no_key_but_the_server_does(site, path):
 def test_a_server_that_cannot_start_says_why(site, path):
     path.write_bytes(b"junk")
     environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
-    command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "--no-control-socket", "wsgi:app"]
+    command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "wsgi:app"]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     assert run.returncode
     assert "Error: The key of the seal" in run.stderr
