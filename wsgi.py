@@ -17,4 +17,5 @@ except ClickException as error:
 
 if (missing := missing_facts(app.config)) and not app.debug:
     logging.getLogger("paraphe").warning("the legal pages say « à compléter »: set %s", ", ".join(missing))
+app.extensions["presence"].expect()
 courier.start(app)

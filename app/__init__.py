@@ -29,6 +29,7 @@ from app import (
     watching,
 )
 from app.config import configure
+from app.sessions import Sessions
 
 STATIC = Path(__file__).parents[1] / "static"
 ASCII = bytes(range(128))
@@ -65,6 +66,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         static_url_path=f"/static/{_static_version()}",
     )
     app.request_class = OurRequest
+    app.session_interface = Sessions()
     app.url_map.converters["default"] = TextConverter
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

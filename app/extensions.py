@@ -21,6 +21,7 @@ from app.data.charter import Charter, load_charter
 from app.data.communes import Communes, load_communes
 from app.models import Base
 from app.outlines import Outlines, load_outlines
+from app.presence import Presence
 from app.sealkey import SealKey, load_key, new_key
 
 # Rows stay readable after the commit: the answer is rendered from what was just written.
@@ -54,6 +55,7 @@ def init_app(app: Flask) -> None:
     mail.init_app(app)
     compress.init_app(app)
     with app.app_context():
+        app.extensions["presence"] = Presence(db.engine)
         if db.engine.dialect.name == "sqlite":
             sqlite.prepare(db.engine)
 

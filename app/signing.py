@@ -166,7 +166,7 @@ def owe_confirmation(signature: Signature, now: datetime, *, may_write: bool) ->
     owed = any(
         letter.kind is LetterKind.CONFIRM
         and letter.address == address
-        and (letter.state is LetterState.WAITING or now - letter.created_at < SAME_PRESS)
+        and (letter.state is LetterState.WAITING or abs(now - letter.created_at) < SAME_PRESS)
         for letter in signature.letters
     )
     if not owed:

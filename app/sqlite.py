@@ -64,12 +64,12 @@ class Queue:
 class QueueingConnection(sqlite3.Connection):
     """A connection that leaves the queue when its transaction ends, however it ends."""
 
-    def __init__(self, queue: Queue, path: str, *arguments: Any, **options: Any) -> None:
-        super().__init__(path, *arguments, **options)
+    def __init__(self, queue: Queue, turns: Path, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._queue = queue
         self._is_in = False
         try:
-            self._turn = os.open(f"{path}.queue", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._turn = os.open(turns, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise sqlite3.OperationalError(str(error)) from error
 
@@ -108,12 +108,13 @@ def prepare(engine: Engine) -> None:
     queue = Queue()
 
     @event.listens_for(engine, "do_connect")
-    def connect(_dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+    def connect(_dialect: Any, _record: Any, _arguments: list[Any], options: dict[str, Any]) -> None:
         """Make the files for their owner alone: they hold names and opinions. SQLite's own take its mode."""
-        path = Path(arguments[0])
+        path = Path(engine.url.database or "")
         if path.is_absolute() and path.parent.is_dir():
-            path.touch(mode=0o600)
-            options["factory"] = partial(QueueingConnection, queue)
+            if not options.get("uri"):  # which `app.presence` asks for where none may be made
+                path.touch(mode=0o600)
+            options["factory"] = partial(QueueingConnection, queue, path.with_name(f"{path.name}.queue"))
 
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)

@@ -11,6 +11,8 @@ LAYERS = [
     "text",
     "addresses",
     "clock",
+    "sessions",
+    "presence",
     "files",
     "ledger",
     "french",

@@ -1,0 +1,40 @@
+"""Sessions whose time is the site's own, and which a clock that is set back does not end."""
+
+from typing import Any
+
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+
+from app.clock import now
+
+
+class _Signer(TimestampSigner):
+    """itsdangerous, on our clock, that takes what was signed a little later than now.
+
+    The clocks of two hosts differ, and a clock that was wrong is set back: itsdangerous calls such a
+    cookie expired, and whoever had ticked would find nothing.
+    """
+
+    def get_timestamp(self) -> int:
+        return int(now().timestamp())
+
+    def unsign(
+        self, signed_value: str | bytes, max_age: int | None = None, return_timestamp: bool = False
+    ) -> Any:
+        """Return what was signed. Raises: BadSignature, SignatureExpired."""
+        value, signed_at = super().unsign(signed_value, return_timestamp=True)
+        if max_age is not None and (now() - signed_at).total_seconds() > max_age:
+            raise SignatureExpired("too old", payload=value, date_signed=signed_at)
+        return (value, signed_at) if return_timestamp else value
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Flask's own, with that signer."""
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return what reads and writes the cookie."""
+        serializer = super().get_signing_serializer(app)
+        if serializer is not None:
+            serializer.signer = _Signer
+        return serializer
