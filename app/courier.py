@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 
 import flask_mail
 from flask import Flask, current_app
-from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import or_, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from app import listing
@@ -136,16 +136,19 @@ def _claimed() -> Iterator[Letter]:
     """Claim due letters one by one, each in its own short transaction."""
     while True:
         moment = now()
+        # Nothing waits for longer than the longest retry: a clock that was wrong wrote a later time.
+        is_due = or_(Letter.due_at <= moment, Letter.due_at > moment + RETRIES[-1])
         due = (
             select(Letter.id)
-            .where(Letter.state == LetterState.WAITING, Letter.due_at <= moment)
+            .where(Letter.state == LetterState.WAITING, is_due)
             .order_by(Letter.due_at, Letter.id)
             .limit(1)
+            .with_for_update(skip_locked=True)  # PostgreSQL: what another courier takes is passed over
             .scalar_subquery()
         )
         claim = (
             update(Letter)
-            .where(Letter.id == due, Letter.state == LetterState.WAITING, Letter.due_at <= moment)
+            .where(Letter.id == due, Letter.state == LetterState.WAITING, is_due)
             .values(due_at=moment + CLAIM, attempts=Letter.attempts + 1)
             .returning(Letter)
             .execution_options(synchronize_session=False, populate_existing=True)
@@ -197,23 +200,36 @@ def next_due() -> datetime | None:
 
 
 def start(app: Flask) -> None:
-    """Run the courier in a thread of this process, and of each process forked from it."""
+    """Run the courier in a thread of this process; once it forks, in each process forked from it instead.
+
+    A process with a connection to the database, or a lock, in the hands of a thread must not be forked.
+    """
+    stopped = threading.Event()
 
     def run() -> None:
-        threading.Thread(target=_keep_delivering, args=(app,), name="courier", daemon=True).start()
+        nonlocal stopped
+        stopped = threading.Event()  # the other one may have been forked with its own lock held
+        threading.Thread(target=_keep_delivering, args=(app, stopped), name="courier", daemon=True).start()
 
-    os.register_at_fork(after_in_child=run)
+    os.register_at_fork(before=lambda: stopped.set(), after_in_child=run)
     run()
 
 
-def _keep_delivering(app: Flask) -> None:
-    pause = threading.Event()
-    while not pause.wait(PAUSE):
+def _keep_delivering(app: Flask, stopped: threading.Event) -> None:
+    away = False
+    while not stopped.wait(PAUSE):
         try:
             with app.app_context():
                 if app.config["MAIL_SERVER"]:
                     deliver_due()
                 else:  # development: the letters wait, and ``/dev/courrier`` shows them
                     listing.catch_up(now())
-        except Exception:  # the database is away: the outbox is as durable as it is
+            if away:
+                log.warning("the courier looks at the outbox again")
+            away = False
+        except DBAPIError as error:  # the outbox is as durable as it is: told once, and tried again
+            if not away:
+                log.warning("the courier cannot look at the outbox: %s", error.orig)
+            away = True
+        except Exception:
             log.exception("the courier could not look at the outbox")
