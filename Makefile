@@ -13,7 +13,7 @@ PYTEST = $(IN_VENV) pytest -q --durations=5 --numprocesses auto --dist loadfile
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help run test test-postgresql lint audit fuzz bench-certificate bench-register lock clean
+.PHONY: help run test test-postgresql test-faults lint audit fuzz bench-certificate bench-register lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -28,6 +28,9 @@ test: lint ## lint, then run all tests (ARGS=… goes to pytest)
 
 test-postgresql: .venv/requirements-dev.done ## run on PostgreSQL all tests that open a database
 	$(PYTEST) --engine postgresql $(ARGS)
+
+test-faults: .venv/requirements-dev.done ## break what the site stands on while people sign: kills, disk, database, relay, clock
+	$(IN_VENV) pytest -q --durations=5 tests/faults $(ARGS)
 
 lint: .venv/requirements-dev.done ## check style, types and templates
 	$(IN_VENV) ruff check .

@@ -41,6 +41,12 @@ def server(folder: Path | None = None, **settings: str) -> Iterator[URL]:
             _run(*control, "stop", "--wait", "--mode", "fast")
 
 
+def crash_and_start(data: str) -> None:
+    """Have a server drop everything at once, as at a power cut, and start again on the folder of its data."""
+    _run(_programs() / "pg_ctl", "--pgdata", data, "restart", "--wait", "--mode", "immediate",
+         "--log", Path(data).parent / "log")  # fmt: skip
+
+
 def _programs() -> Path:
     """Return the folder of the newest server: Debian keeps them out of the PATH."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))

@@ -18,12 +18,20 @@ class Wire:
 
     def ask(self, method: str, path: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
         """Send one request; return the status and the text of its answer."""
+        self.send(method, path, fields)
+        return self.receive()
+
+    def send(self, method: str, path: str, fields: dict[str, str] | None = None) -> None:
+        """Send one request, and do not wait for its answer."""
         headers = {"Cookie": self.cookie, "HX-Request": "true", "HX-Request-Type": "partial"}
         body = None
         if fields is not None:
             body = urlencode({**fields, "csrf_token": self.token})
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         self.connection.request(method, path, body, headers)
+
+    def receive(self) -> tuple[int, str]:
+        """Wait for the answer; return its status and its text."""
         response = self.connection.getresponse()
         text = response.read().decode()
         for line in response.headers.get_all("Set-Cookie", []):
