@@ -4,7 +4,6 @@ PYTHON ?= python3
 PORT ?= 5000
 UV ?= uv
 ARGS ?=
-MINUTES ?= 10
 
 IN_VENV = .venv/bin/python -m
 FLASK = FLASK_SERVER_NAME=127.0.0.1:$(PORT) $(IN_VENV) flask --debug
@@ -13,7 +12,7 @@ PYTEST = $(IN_VENV) pytest -q --durations=5 --numprocesses auto --dist loadfile
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help run test test-postgresql test-faults lint audit fuzz bench-certificate bench-register lock clean
+.PHONY: help run test test-postgresql test-faults lint audit fuzz bench soak bench-certificate bench-register lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -43,7 +42,13 @@ audit: .venv/requirements-dev.done ## look for known faults in our code, and in 
 	$(IN_VENV) tests.audit_packages requirements.txt
 
 fuzz: .venv/requirements-dev.done ## ask what nobody thought of, for MINUTES=10
-	nice -n 19 $(IN_VENV) tests.fuzz $(MINUTES)
+	nice -n 19 $(IN_VENV) tests.fuzz $(or $(MINUTES),10)
+
+bench: .venv-bench/requirements-bench.done ## what the server holds, beside others: 20 minutes (ARGS=--quick, ARGS=--save)
+	.venv-bench/bin/python -m bench.load $(ARGS)
+
+soak: .venv-bench/requirements-bench.done ## an hour of mixed traffic (MINUTES=…, ARGS=--save): memory, errors, lost writes
+	.venv-bench/bin/python -m bench.soak --minutes $(or $(MINUTES),60) $(ARGS)
 
 bench-certificate: .venv-bench/requirements-bench.done ## what a certificate costs, ours and others' (ARGS=--save keeps it)
 	.venv-bench/bin/python -m bench.certificate $(ARGS)
