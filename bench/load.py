@@ -34,7 +34,7 @@ from bench.report import Report, Target, least, most
 from bench.servers import GRANIAN, GUNICORN, PYTHON, ROOT, UVICORN, Server, Site
 from bench.visiting import Session, Visitor, certify, confirm, open_session, open_sessions, sign, take
 
-ROUNDS, SECONDS, WARM_UP = 5, 4, 2
+ROUNDS, SECONDS, WARM_UP = 5, 3, 2
 CLIENTS = (8, 32, 128)
 MOST_CLIENTS = CLIENTS[-1]
 COMMITMENTS = range(1, 11)
@@ -112,7 +112,7 @@ def press(peer: Peer, clients: int, seconds: float, folder: Path) -> wrk.Run:
             (session.code, wrk.tick(peer.server.address, session, number))
             for number, session in product(COMMITMENTS, sessions)
         )
-        run = wrk.load(peer.server.address, requests, clients, seconds, folder, ticks=True)
+        run = wrk.load(peer.server, requests, clients, seconds, folder, ticks=True)
         peer.acknowledged |= run.taken
         if not run.ran_out:
             peer.pace = max(run.rate, 1)
@@ -294,26 +294,27 @@ def compare_pages(
 ) -> list[Target]:
     """Tell the table of pages; return what is to be reached."""
     peer_of = {peer.name: peer for peer in all_peers}
-    ours = peer_of["Paraphe"].server.address
+    ours = peer_of["Paraphe"].server
+    Asked = tuple[Server, list[tuple[str, bytes]]]
 
-    def charter(name: str) -> tuple[str, list[tuple[str, bytes]]]:
-        address = peer_of[name].server.address
-        some = drafts(address, 2 * MOST_CLIENTS if rounds > 1 else 20)
-        return address, [(one.code, wrk.get(address, "/", [("Cookie", one.cookie)])) for one in some]
+    def charter(name: str) -> Asked:
+        server = peer_of[name].server
+        some = drafts(server.address, 2 * MOST_CLIENTS if rounds > 1 else 20)
+        return server, [(one.code, wrk.get(server.address, "/", [("Cookie", one.cookie)])) for one in some]
 
-    def unchanged(path: str) -> tuple[str, list[tuple[str, bytes]]]:
-        tag = Visitor(ours).open(path).headers["ETag"]
-        if Visitor(ours).open(path, headers={"If-None-Match": tag}).status != 304:
+    def unchanged(path: str) -> Asked:
+        tag = Visitor(ours.address).open(path).headers["ETag"]
+        if Visitor(ours.address).open(path, headers={"If-None-Match": tag}).status != 304:
             raise SystemExit(f"{path} is made again for whoever has it")
-        return ours, [("-", wrk.get(ours, path, [("If-None-Match", tag)]))] * 2
+        return ours, [("-", wrk.get(ours.address, path, [("If-None-Match", tag)]))] * 2
 
-    def pages(*paths: str) -> tuple[str, list[tuple[str, bytes]]]:
+    def pages(*paths: str) -> Asked:
         for path in paths:
-            Visitor(ours).open(path)
-        return ours, [("-", wrk.get(ours, path)) for path in paths]
+            Visitor(ours.address).open(path)
+        return ours, [("-", wrk.get(ours.address, path)) for path in paths]
 
     asked = {
-        "bare server": (hello.address, [("-", wrk.get(hello.address, "/"))] * 2),
+        "bare server": (hello, [("-", wrk.get(hello.address, "/"))] * 2),
         "charter page, ten forms and their tokens, cookie": charter("Paraphe"),
         "the same in Django": charter("Django"),
         "the same in FastAPI": charter("FastAPI + SQLAlchemy"),
@@ -324,9 +325,9 @@ def compare_pages(
     }
     runs: dict[str, list[wrk.Run]] = defaultdict(list)
     for turn in range(rounds + 1):
-        for name, (address, requests) in asked.items():
+        for name, (server, requests) in asked.items():
             last = seconds if turn else 1  # the first turn is the warm-up
-            run = wrk.load(address, requests, MOST_CLIENTS, last, folder, ticks=False)
+            run = wrk.load(server, requests, MOST_CLIENTS, last, folder, ticks=False)
             runs[name] += [run] if turn else []
     for path in ("/mentions-legales", "/signataires"):
         unchanged(path)  # still

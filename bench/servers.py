@@ -50,6 +50,16 @@ class Server:
         """Return the resident memory of each of its processes, in MB (Linux)."""
         return {number: _resident(number) for number in self.processes()}
 
+    def settle(self, seconds: float = 10) -> None:
+        """Wait until its processes rest: what was asked and not waited for is still answered."""
+        deadline = time.monotonic() + seconds
+        before, rested = -1, 0
+        while rested < 3 and time.monotonic() < deadline:
+            used = sum(map(_used, self.processes()))
+            rested = rested + 1 if used == before else 0
+            before = used
+            time.sleep(0.05)
+
 
 @contextmanager
 def running(
@@ -107,6 +117,12 @@ def free_port() -> int:
 def clean_environment() -> dict[str, str]:
     """Return the environment without settings of anybody's."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("FLASK_", "DJANGO_"))}
+
+
+def _used(number: int) -> int:
+    """Return the time of processors that a process has used, in ticks of the kernel (proc(5), stat)."""
+    fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def _resident(number: int) -> float:

@@ -3,12 +3,12 @@
 --     wrk … -s bench/wrk.lua http://127.0.0.1:8000 -- REQUESTS REPORT THREADS ticks|pages
 --
 -- REQUESTS holds, for each request, a line « <bytes> <session> », then so many bytes. Sessions are dealt out to the
--- threads in turns, so that no two threads share one; inside a thread, wrk does not tell a script which connection
--- asks, so the file goes through all sessions before it comes back to the first, and what is sent while
--- another request of the same session is under way is counted (« together »).
+-- threads in turns, so that no two threads share one.
 --
 -- With « ticks », each answer must be the line of a commitment that is taken, and is written to REPORT.ticks; the
--- requests must not run out (« ran_out »). With « pages », they begin anew.
+-- requests must not run out (« ran_out »). wrk does not tell a script which connection asks; so that each has a
+-- session to itself, a session whose answer is awaited lets the others go first, and what cannot wait is counted
+-- (« together »). With « pages », answers are not looked at, and the requests begin anew.
 
 local threads = {}
 
@@ -45,17 +45,28 @@ function request()
     if sent > #requests then
       ran_out = 1
     end
+    let_go_first(place)
+    local session = sessions[place]
+    local already = under_way[session] or 0
+    if already > 0 then
+      together = together + 1
+    end
     -- wrk asks once to look at the request, and does not send it.
     if sent > 1 then
-      local session = sessions[place]
-      local already = under_way[session] or 0
-      if already > 0 then
-        together = together + 1
-      end
       under_way[session] = already + 1
     end
   end
   return requests[place]
+end
+
+function let_go_first(place)
+  for other = place, #requests do
+    if (under_way[sessions[other]] or 0) == 0 then
+      requests[place], requests[other] = requests[other], requests[place]
+      sessions[place], sessions[other] = sessions[other], sessions[place]
+      return
+    end
+  end
 end
 
 function remember(status, headers, body)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
+from bench.servers import Server
 from bench.visiting import Session
 
 SCRIPT = Path(__file__).parent / "wrk.lua"
@@ -41,7 +42,7 @@ def _missing() -> str:
 
 
 def load(
-    address: str,
+    server: Server,
     requests: Iterable[tuple[str, bytes]],
     clients: int,
     seconds: float,
@@ -57,11 +58,12 @@ def load(
     done = subprocess.run(
         [
             program(), "--threads", str(THREADS), "--connections", str(clients),
-            "--duration", f"{seconds:.0f}s", "--timeout", "60s", "--script", str(SCRIPT), f"http://{address}",
+            "--duration", f"{seconds:.0f}s", "--timeout", "60s", "--script", str(SCRIPT), f"http://{server.address}",
             "--", str(listed), str(report), str(THREADS), "ticks" if ticks else "pages",
         ],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
+    server.settle()
     if done.returncode or not report.exists():
         raise SystemExit(f"wrk failed:\n{done.stdout}")
     told = json.loads(report.read_text())
