@@ -269,14 +269,14 @@ def prepare(site: Site, count: int) -> list[str]:
 
 
 def drafts(address: str, count: int) -> list[Session]:
-    """Open the charter in some browsers and tick three commitments in each."""
+    """Open the charter in some browsers and tick in each what somebody of the population takes."""
     sessions = []
-    for _ in range(count):
+    for person in people(count):
         session = open_session(address)
         visitor = Visitor(address)
         visitor.cookies = dict(pair.split("=", 1) for pair in session.cookie.split("; "))
         visitor.hidden = {session.token_name: session.token, "signature": session.code}
-        for number in (1, 4, 9):
+        for number in person.taken:
             take(visitor, number)
         visitor.close()
         sessions.append(session)
