@@ -215,3 +215,210 @@ def test_what_is_left_of_a_withdrawn_signature_names_nobody(pending):
         assert all(event.number is None for event in standing.events)
         assert (certificate.number, certificate.issued_at, certificate.sha256) == ("n", NOON, "h")
         assert (certificate.content, certificate.pdf) == (None, None)
+
+
+# Corrected once confirmed
+
+
+@pytest.fixture
+def standing(pending):
+    return confirm(pending)
+
+
+def corrected(**changes):
+    return Signatory(**{**vars(ELODIE), **changes})
+
+
+def amend(signature, signatory, *, may_write=True, may_warn=True, now=NOON):
+    return signing.amend(signature, signatory, may_write=may_write, may_warn=may_warn, now=now)
+
+
+LATER = NOON + timedelta(days=5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "event"),
+    [
+        ({"given_name": "Elisa"}, "given-name-corrected"),
+        ({"family_name": "Martinet"}, "family-name-corrected"),
+        ({"role": Role.ELECTED}, "role-corrected"),
+        ({"commune": "24001"}, "commune-corrected"),
+        ({"list_name": None}, "list-corrected"),
+    ],
+    ids=str,
+)
+def test_each_correction_is_dated_in_the_journal(standing, changes, event):
+    before, letters = len(standing.events), len(standing.letters)
+    new = corrected(**changes)
+    assert amend(standing, new, now=LATER) is False
+    assert {name: getattr(standing, name) for name in vars(new)} == vars(new)
+    assert standing.name_key == new.name_key
+    assert [(e.what, e.at) for e in standing.events[before:]] == [(event, LATER)]
+    assert standing.touched_at == LATER
+    assert len(standing.letters) == letters
+
+
+def test_a_correction_that_changes_nothing_leaves_no_trace(standing):
+    before = len(standing.events)
+    assert amend(standing, ELODIE, now=LATER) is False
+    assert len(standing.events) == before
+    assert standing.touched_at == NOON
+
+
+@pytest.mark.parametrize(
+    ("may_write", "may_warn", "kinds"),
+    [
+        (True, True, [LetterKind.MOVE, LetterKind.MOVING]),
+        (True, False, [LetterKind.MOVE]),
+        (False, True, []),
+        (False, False, []),
+    ],
+)
+def test_a_new_address_is_asked_and_the_old_one_told(standing, may_write, may_warn, kinds):
+    letters = len(standing.letters)
+    new = corrected(email="ailleurs@example.org")
+    assert amend(standing, new, may_write=may_write, may_warn=may_warn, now=LATER) is True
+    assert (standing.email, standing.new_email) == (ELODIE.email, new.email)
+    assert (standing.events[-1].what, standing.events[-1].at) == ("move-asked", LATER)
+    to = {LetterKind.MOVE: new.email, LetterKind.MOVING: ELODIE.email}
+    assert [(letter.kind, letter.address, letter.created_at) for letter in standing.letters[letters:]] == [
+        (kind, to[kind], LATER) for kind in kinds
+    ]
+
+
+def test_asking_for_the_old_address_again_calls_the_move_off(standing):
+    amend(standing, corrected(email="ailleurs@example.org"))
+    assert amend(standing, ELODIE) is False
+    assert (standing.email, standing.new_email) == (ELODIE.email, None)
+
+
+def test_moving_closes_what_the_old_address_opened(standing):
+    amend(standing, corrected(email="ailleurs@example.org"))
+    signing.move(standing, LATER)
+    assert (standing.email, standing.new_email, standing.closed_count) == ("ailleurs@example.org", None, 1)
+    assert (standing.events[-1].what, standing.events[-1].at) == ("moved", LATER)
+
+
+def test_each_closing_counts(standing):
+    signing.close(standing)
+    signing.close(standing)
+    assert standing.closed_count == 2
+
+
+@pytest.mark.parametrize("name", signing.PERSONAL)
+def test_a_correction_page_is_old_once_anything_it_shows_has_changed(standing, name):
+    shown = signing.identity(standing)
+    assert len(shown) == 32
+    assert signing.identity(standing) == shown
+    setattr(standing, name, "changed")
+    assert signing.identity(standing) != shown
+
+
+# What is agreed to
+
+
+def test_agreeing_to_be_written_to_is_dated_and_keeps_its_words(standing):
+    signing.agree_to_contact(standing, "Écrivez-moi.", LATER)
+    signing.agree_to_contact(standing, "Écrivez-moi encore.", LATER + timedelta(days=1))
+    assert [(c.purpose, c.wording, c.edition, c.given_at) for c in standing.consents] == [
+        (ConsentPurpose.PUBLICATION, "J’accepte.", CHARTER.edition, NOON),
+        (ConsentPurpose.CONTACT, "Écrivez-moi.", CHARTER.edition, LATER),
+    ]
+    assert [(e.what, e.at) for e in standing.events[-1:]] == [("contact-agreed", LATER)]
+
+
+def test_taking_it_back_leaves_the_date(standing):
+    signing.agree_to_contact(standing, None, NOON)
+    assert standing.events[-1].what == "confirmed", "nothing was agreed to"
+    signing.agree_to_contact(standing, "Écrivez-moi.", NOON)
+    for _ in range(2):
+        signing.agree_to_contact(standing, None, LATER)
+    assert [c.purpose for c in standing.consents] == [ConsentPurpose.PUBLICATION]
+    assert [(e.what, e.at) for e in standing.events[-2:]] == [
+        ("contact-agreed", NOON),
+        ("contact-refused", LATER),
+    ]
+
+
+def test_search_engines_are_told_once(standing):
+    standing.indexable = True
+    before = len(standing.events)
+    for agreed in (True, False, False, True, True):
+        signing.agree_to_indexing(standing, agreed=agreed, now=LATER)
+        assert standing.indexable is agreed
+    assert [(e.what, e.at) for e in standing.events[before:]] == [
+        ("indexing-refused", LATER),
+        ("indexing-agreed", LATER),
+    ]
+
+
+# Letters
+
+
+def test_a_letter_may_leave_at_once_and_has_a_name_of_its_own(pending):
+    (letter,) = pending.letters
+    assert (letter.created_at, letter.due_at, letter.attempts) == (NOON, NOON, 0)
+    assert len(bytes.fromhex(letter.message_key)) == 16
+    signing.owe(pending, LetterKind.MOVING, ELODIE.email, NOON)
+    assert pending.letters[1].message_key != letter.message_key
+
+
+@pytest.mark.parametrize(("seconds", "letters"), [(9.9, 1), (10, 2)])
+def test_two_presses_within_ten_seconds_are_one(pending, seconds, letters):
+    pending.letters[0].state = LetterState.SENT  # it has left already
+    later = NOON + timedelta(seconds=seconds)
+    signing.write_again(pending, ELODIE.email, may_write=True, now=later)
+    assert len(pending.letters) == letters
+    assert pending.touched_at == later
+
+
+def test_a_letter_that_waits_is_not_owed_twice(pending):
+    signing.write_again(pending, ELODIE.email, may_write=True, now=LATER)
+    assert len(pending.letters) == 1
+
+
+@pytest.mark.parametrize(
+    ("may_write", "state"), [(True, LetterState.WAITING), (False, LetterState.VOID)], ids=str
+)
+def test_a_corrected_address_is_written_to(pending, may_write, state):
+    signing.write_again(pending, "ailleurs@example.org", may_write=may_write, now=NOON)
+    assert pending.email == "ailleurs@example.org"
+    letter = pending.letters[-1]
+    assert (letter.kind, letter.address, letter.state) == (
+        LetterKind.CONFIRM, "ailleurs@example.org", state
+    )  # fmt: skip
+    assert [letter.state for letter in pending.letters[:-1]] == [LetterState.WAITING]
+
+
+@pytest.mark.parametrize(
+    ("may_write", "address", "state"),
+    [(True, ELODIE.email, LetterState.WAITING), (False, "", LetterState.VOID)],
+)
+def test_the_way_back_is_asked_for_and_kept_only_if_it_may_leave(may_write, address, state):
+    letter = signing.ask_access(ELODIE.email, NOON, may_write=may_write)
+    assert (letter.kind, letter.address, letter.state) == (LetterKind.ACCESS, address, state)
+    assert (letter.created_at, letter.due_at, letter.attempts) == (NOON, NOON, 0)
+    assert len(bytes.fromhex(letter.message_key)) == 16
+
+
+def test_each_use_of_an_access_link_counts(standing):
+    for _ in range(2):
+        signing.use_access(standing, LATER)
+    assert standing.access_count == 2
+    assert [(e.what, e.at) for e in standing.events[-2:]] == [("opened", LATER)] * 2
+
+
+# Taken back
+
+
+def test_withdrawing_is_dated_and_says_goodbye(standing):
+    certificate = Certificate(number="n", issued_at=NOON, content={"full_name": "É"}, pdf=b"%", sha256="h")
+    standing.certificates.append(certificate)
+    assert signing.withdraw(standing, LATER) == [standing.code]
+    assert (standing.status, standing.withdrawn_at, standing.touched_at) == (
+        Status.WITHDRAWN, LATER, LATER
+    )  # fmt: skip
+    assert [(e.what, e.at) for e in standing.events] == [("confirmed", NOON), ("withdrawn", LATER)]
+    (letter,) = standing.letters
+    assert (letter.kind, letter.address, letter.created_at) == (LetterKind.WITHDRAWN, ELODIE.email, LATER)
+    assert (standing.email, standing.given_name, certificate.content) == (None, None, None)
