@@ -22,12 +22,17 @@ from app.signing import Signatory
 CHARTER = load_charter(Path(__file__).parents[1] / "app" / "data" / "charter.toml")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ELODIE = Signatory("Élodie", "Martin", Role.HEAD_OF_LIST, "24520", "Ensemble", "elodie@example.org")
+LATER = NOON + timedelta(days=5)
 CONSENTS = {ConsentPurpose.PUBLICATION: "J’accepte."}
 
 
 def answered(signature, *numbers, now=NOON, taken=True):
     for number in numbers:
         signing.answer(signature, CHARTER.commitment(number), taken=taken, now=now)
+
+
+def corrected(**changes):
+    return Signatory(**{**vars(ELODIE), **changes})
 
 
 @pytest.fixture
@@ -217,6 +222,55 @@ def test_what_is_left_of_a_withdrawn_signature_names_nobody(pending):
         assert (certificate.content, certificate.pdf) == (None, None)
 
 
+def test_a_correction_is_dated_and_asks_again_at_a_new_address(pending):
+    other = corrected(email="autre@example.org")
+    assert signing.correct(pending, other, CONSENTS, may_write=True, may_warn=True, now=LATER) is True
+    assert pending.touched_at == LATER
+    assert [(e.what, e.at) for e in pending.events] == [("signed", NOON), ("corrected", LATER)]
+    assert [(letter.kind, letter.state, letter.created_at) for letter in pending.letters[1:]] == [
+        (LetterKind.CONFIRM, LetterState.WAITING, LATER),
+        (LetterKind.MOVING, LetterState.WAITING, LATER),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("may_write", "may_warn", "state"),
+    [(False, True, LetterState.VOID), (True, False, LetterState.WAITING)],
+)
+def test_the_old_address_is_told_only_if_we_may(pending, may_write, may_warn, state):
+    other = corrected(email="autre@example.org")
+    signing.correct(pending, other, CONSENTS, may_write=may_write, may_warn=may_warn, now=LATER)
+    assert [(letter.kind, letter.state) for letter in pending.letters[1:]] == [(LetterKind.CONFIRM, state)]
+
+
+def test_what_joins_a_standing_signature_is_dated_and_announced(pending):
+    standing = confirm(pending)
+    assert (standing.events[-1].what, standing.events[-1].at) == ("confirmed", NOON)
+    again = signing.new_draft(NOON)
+    answered(again, 4, 9)
+    both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
+    other = corrected(role=Role.ELECTED, list_name="Vivre au village")
+    signing.sign(again, other, both, charter=CHARTER, may_write=True, now=NOON)
+    before, letters = len(standing.events), len(standing.letters)
+    confirm(again, standing, now=LATER)
+    assert {number: pledge.number for number, pledge in standing.pledges.items()} == {1: 1, 4: 4, 9: 9}
+    assert [(e.what, e.number, e.at) for e in standing.events[before:]] == [
+        ("taken", 9, LATER),
+        ("confirmed", None, LATER),
+    ]
+    assert {c.purpose: c.given_at for c in standing.consents}[ConsentPurpose.CONTACT] == LATER
+    assert (standing.role, standing.list_name, standing.touched_at) == (
+        Role.ELECTED, "Vivre au village", LATER
+    )  # fmt: skip
+    assert [(letter.kind, letter.address, letter.created_at) for letter in standing.letters[letters:]] == [
+        (LetterKind.CONFIRMED, ELODIE.email, LATER)
+    ]
+
+
+def test_a_confirmation_page_is_named_by_what_it_shows(pending):
+    assert len(signing.fingerprint(pending, CHARTER)) == 32
+
+
 # Corrected once confirmed
 
 
@@ -225,15 +279,8 @@ def standing(pending):
     return confirm(pending)
 
 
-def corrected(**changes):
-    return Signatory(**{**vars(ELODIE), **changes})
-
-
 def amend(signature, signatory, *, may_write=True, may_warn=True, now=NOON):
     return signing.amend(signature, signatory, may_write=may_write, may_warn=may_warn, now=now)
-
-
-LATER = NOON + timedelta(days=5)
 
 
 @pytest.mark.parametrize(
