@@ -12,7 +12,7 @@ PYTEST = $(IN_VENV) pytest -q --durations=5 --numprocesses auto --dist loadfile
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help run test test-postgresql test-faults lint audit fuzz bench soak bench-certificate bench-register lock clean
+.PHONY: help run test test-postgresql test-faults lint coverage mutants audit fuzz bench soak bench-certificate bench-register lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -49,6 +49,10 @@ bench: .venv-bench/requirements-bench.done ## what the server holds, beside othe
 
 soak: .venv-bench/requirements-bench.done ## an hour of mixed traffic (MINUTES=…, ARGS=--save): memory, errors, lost writes
 	.venv-bench/bin/python -m bench.soak --minutes $(or $(MINUTES),60) $(ARGS)
+coverage: .venv/requirements-dev.done ## all tests, and which lines and branches of app/ they pass by (95 % at least)
+	$(IN_VENV) pytest -q --cov --cov-branch $(ARGS)
+mutants: .venv/requirements-dev.done ## change the rules bit by bit, and see whether the tests notice (85 % at least)
+	$(IN_VENV) tests.mutants
 
 bench-certificate: .venv-bench/requirements-bench.done ## what a certificate costs, ours and others' (ARGS=--save keeps it)
 	.venv-bench/bin/python -m bench.certificate $(ARGS)
@@ -62,7 +66,7 @@ lock: ## write requirements*.txt anew from pyproject.toml (ARGS=--upgrade for th
 	$(COMPILE) $(ARGS) --group bench --constraints requirements.txt --output-file requirements-bench.txt
 
 clean: ## remove .venv, .venv-bench and caches; instance/ and its database stay
-	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis mutants .coverage*
 	find app bench tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A .done file says that an install came to its end. None at all: this is the first one, or one was interrupted and
