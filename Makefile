@@ -29,7 +29,7 @@ test-postgresql: .venv/requirements-dev.done ## run on PostgreSQL all tests that
 	$(PYTEST) --engine postgresql $(ARGS)
 
 test-faults: .venv/requirements-dev.done ## break what the site stands on while people sign: kills, disk, database, relay, clock
-	$(IN_VENV) pytest -q --durations=5 tests/faults $(ARGS)
+	$(PYTEST) tests/faults $(ARGS)
 
 lint: .venv/requirements-dev.done ## check style, types and templates
 	$(IN_VENV) ruff check .

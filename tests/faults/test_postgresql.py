@@ -12,7 +12,15 @@ from app.extensions import db
 from bench import postgres
 from tests.conftest import running_site
 from tests.database import drop_database, new_database, rows
-from tests.faults.people import Person, check_whole, crowd, kill_all, wait_for_letters, wait_until
+from tests.faults.people import (
+    Person,
+    check_whole,
+    crowd,
+    kill_all,
+    ten_minutes_pass,
+    wait_for_letters,
+    wait_until,
+)
 from tests.journeys import sign
 from tests.visitor import Visitor
 from tests.wire import Wire
@@ -114,6 +122,7 @@ def test_two_sites_share_one_database_and_one_is_killed(tmp_path, shared, mailbo
             kill_all(one)
             for person in people:
                 person.go_to(two.url)
+            ten_minutes_pass(shared)
             begun = len(people)
             wait_until(lambda: len(people) > begun + CLIENTS)
         wait_for_letters(two)
