@@ -282,7 +282,7 @@ def running_site(
         yield Site(url, box, database, folder, process, log, environment)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)  # gunicorn kills after 30 what does not stop by itself
         box.stop()
 
 
