@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.watch import watched
 from tests.conftest import CHROMIUM, Site
@@ -19,6 +19,9 @@ ARGUMENTS = [
 ]
 
 OpenPage = Callable[..., Page]
+
+# Milliseconds: as long as all that pages are asked; a busy machine is no fault of theirs.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="package")
