@@ -18,7 +18,8 @@ LEAST = 85
 PARTS = (
     "app.signing.*",
     "app.tokens.*",
-    "app.limits.*",
+    # Not `limited`, its twin and `_rate`: they run while modules are imported, before mutmut changes anything.
+    "app.limits.x_[cis]*",
     "app.loading.x_may_write__*",
     "app.retention.*",
     "app.ledger.*",
