@@ -68,6 +68,7 @@ def whole_journey(site: Site, remote: Remote, **person: str) -> Visitor:
         assert visitor.open(path).status == 200, path
     for picture in visitor.open("/ma-signature/partager").soup.select("main img"):
         assert visitor.open(picture["src"]).status == 200
+    assert visitor.open(visitor.open("/")["link[rel=stylesheet]"]["href"]).status == 200
     visitor.open("/ma-signature").submit("form[action='/ma-signature/fermer']")
     come_back(visitor, deliver, site.mailbox, person["email"])
     return visitor

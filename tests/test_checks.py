@@ -262,6 +262,7 @@ def test_a_clock_that_went_back(complete, later):
     assert lines["clock"].startswith("error something happened at ")
 
 
+@pytest.mark.sqlite
 def test_a_disk_that_is_nearly_full(complete, monkeypatch):
     monkeypatch.setattr("app.health.DISK_NOTICE", 2**63)
     status, lines = check(complete())

@@ -119,6 +119,7 @@ def test_a_database_that_was_never_made(settings):
     app = create_app(settings)
     with app.app_context():
         db.engine.connect().close()
+        db.engine.dispose()
     assert app.test_client().get("/sante").json == {"etat": "panne", "raisons": ["migrations"]}
 
 
