@@ -20,7 +20,7 @@ from app.config import ConfigError
 from app.health import Reason
 from tests.conftest import Site, empty_database, running_site
 from tests.database import rows
-from tests.mailbox import text_of
+from tests.mailbox import link_in, text_of
 from tests.remote import Remote, whole_journey
 from tests.visitor import Visitor
 
@@ -131,6 +131,7 @@ def provoke(site, remote, visitor):
         get("/signataires.csv?nom=zoltan")
     rows(site.database, "UPDATE signature SET role = 'hostile'")
     assert get("/ma-signature").status_code == 500
+    assert get(urlsplit(link_in(site.mailbox.letters[0], "/confirmer/")).path).status_code == 500
 
 
 def wait_for(log, words):
@@ -175,8 +176,9 @@ def test_the_log_names_nobody(watched):
 def test_the_log_says_what_went_wrong(watched):
     log = watched.site.log.read_text()
     for told in (
-        "not caught: GET /ma-signature", "LookupError", "views.py:", "TypeError",
-        "export.py:", "delayed: SMTPRecipientsRefused", "refused", "database: ", "gunicorn.error",
+        "not caught: GET /ma-signature", "not caught: GET /confirmer/<token>", "LookupError",
+        "views.py:", "TypeError", "export.py:", "delayed: SMTPRecipientsRefused", "refused", "database: ",
+        "gunicorn.error",
     ):  # fmt: skip
         assert told in log, told
 
