@@ -32,6 +32,7 @@ KINDS = {
     },
     "badge": {"Cache-Control": "public, max-age=300", "Cross-Origin-Resource-Policy": "cross-origin"},
     "static": {"Cache-Control": "public, max-age=31536000, immutable"},
+    "machine": {"Cache-Control": "no-store"},
 }
 
 
@@ -99,12 +100,13 @@ ROWS = {
     "public.privacy": Row("public", "/donnees-personnelles"),
     "public.legal": Row("public", "/mentions-legales"),
     "public.accessibility": Row("public", "/accessibilite"),
+    "machine.sante": Row("machine", "/sante"),
 }
 #: Of no use to anybody, and so written down as it is: Flask answers, once for all routes of an address.
 OPTIONS = {"static": {"Cache-Control": "immutable"}, "public.commitment": KEPT_NOWHERE}
 EACH = pytest.mark.parametrize("endpoint", ROWS)
 #: Answered 304 to who has it. The blank charter and whatever shows a form of one's own are made anew.
-KNOWN_AGAIN = [name for name, row in ROWS.items() if row.kind != "private" and row.get]
+KNOWN_AGAIN = [name for name, row in ROWS.items() if row.kind not in ("private", "machine") and row.get]
 
 
 @pytest.fixture(scope="module")

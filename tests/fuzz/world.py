@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 from flask import Flask, got_request_exception
+from flask_migrate import upgrade
 from werkzeug.test import run_wsgi_app
 
 from app import courier, create_app
@@ -49,7 +50,7 @@ class World:
         self.panics: list[str] = []
         got_request_exception.connect(self._note, self.app, weak=False)
         with self.app.app_context():
-            db.create_all()
+            upgrade()
         names = ("none", "draft", "pending", "owner")
         visitors = {name: Visitor(self.app) for name in names}
         tick(visitors["draft"], 1, 2)
