@@ -22,7 +22,7 @@ from bench import stored
 from bench.letterbox import letterbox
 from bench.population import Person, communes, people
 from bench.report import Report, Target, most, percentile
-from bench.servers import new_site
+from bench.servers import end_when_told, new_site
 from bench.visiting import Visitor, confirm, sign, take
 
 PACE, MINUTES = 640, 10
@@ -177,6 +177,7 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=PACE, help="signatures a minute")
     parser.add_argument("--save", action="store_true", help="add the result to bench/RESULTS.md")
     options = parser.parse_args()
+    end_when_told()
     report = Report("the journey")
     with tempfile.TemporaryDirectory(prefix="paraphe-") as folder:
         targets = hold(report, Path(folder), options.minutes, options.pace)

@@ -440,6 +440,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="once each, for a second: does it run?")
     parser.add_argument("--save", action="store_true", help="add the result to bench/RESULTS.md")
     options = parser.parse_args()
+    servers.end_when_told()
     wrk.program()
     report = Report("the load")
     libraries = ", ".join(f"{name} {version(name)}" for name in VERSIONS)

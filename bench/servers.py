@@ -89,6 +89,11 @@ def running(
             process.wait()
 
 
+def end_when_told() -> None:
+    """Let SIGTERM end this program as Ctrl+C does: with the servers that it has started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def wait_for(server: Server, seconds: float = 60) -> None:
     """Wait until it answers. Raises: SystemExit."""
     deadline = time.monotonic() + seconds

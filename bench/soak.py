@@ -27,7 +27,7 @@ from bench.journey import NAMES
 from bench.letterbox import letterbox
 from bench.population import Person, people
 from bench.report import Report, Target, most, percentile
-from bench.servers import Server, new_site
+from bench.servers import Server, end_when_told, new_site
 from bench.visiting import Trouble, Visitor, certify, confirm, sign, take
 
 MINUTES, PACE = 60, 8
@@ -195,7 +195,7 @@ def soak(report: Report, folder: Path, minutes: float, pace: float) -> list[Targ
         with site.served() as server:
             traffic.address = server.address
             before = server.processes()
-            watcher = threading.Thread(target=lambda: looks.extend(watch(server, over)))
+            watcher = threading.Thread(target=lambda: looks.extend(watch(server, over)), daemon=True)
             watcher.start()
             come(traffic, minutes, pace)
             over.set()
@@ -232,6 +232,7 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=PACE, help="visits a second")
     parser.add_argument("--save", action="store_true", help="add the result to bench/RESULTS.md")
     options = parser.parse_args()
+    end_when_told()
     report = Report("the soak")
     with tempfile.TemporaryDirectory(prefix="paraphe-") as folder:
         targets = soak(report, Path(folder), options.minutes, options.pace)
