@@ -144,9 +144,8 @@ def tick_in_turns(
 
 def greet(hello: Server, clients: int, seconds: float, folder: Path) -> wrk.Run:
     """Ask the bare server."""
-    return wrk.load(
-        hello.address, [("-", wrk.get(hello.address, "/"))] * 2, clients, seconds, folder, ticks=False
-    )
+    requests = [("-", wrk.get(hello.address, "/"))] * wrk.THREADS
+    return wrk.load(hello, requests, clients, seconds, folder, ticks=False)
 
 
 def rate(runs: Sequence[wrk.Run]) -> float:
