@@ -134,12 +134,12 @@ def test_a_folder_where_no_file_can_be_made_is_a_database_that_cannot_be_opened(
         db.create_all()
 
 
-def test_no_file_is_left_open(app, write):
+def test_no_file_is_left_open(app, write, tmp_path):
 
     with app.app_context():
         for _ in range(3):
             write()
             db.session.remove()
             db.engine.dispose()
-    links = [path.readlink().name for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
-    assert "paraphe.sqlite3.queue" not in links
+    links = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    assert f"{tmp_path}/paraphe.sqlite3.queue" not in links
