@@ -18,8 +18,7 @@ LEAST = 85
 PARTS = (
     "app.signing.*",
     "app.tokens.*",
-    # Not `limited`, its twin and `_rate`: they run at import, before mutmut changes anything.
-    "app.limits.x_[cis]*",
+    "app.limits.*",
     "app.loading.x_may_write__*",
     "app.retention.*",
     "app.ledger.*",
