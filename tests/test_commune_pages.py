@@ -159,7 +159,6 @@ def test_two_communes_that_share_a_name_are_offered(app, citizen):
     "typed",
     [
         "99999",
-        "%00",
         "%0d%0aX-Evil:%201",
         "a" * 5000,
         "%F0%9F%8C%BB",
@@ -176,6 +175,12 @@ def test_odd_names_are_not_found(citizen, typed):
     assert "X-Evil" not in response.headers
     assert "<script>" not in response.text
     assert "Commune introuvable" in response.text
+
+
+def test_a_nul_is_no_part_of_an_address(citizen):
+    response = citizen.client.get("/communes/%00")
+    assert response.status_code == 404
+    assert "Page introuvable" in response.text
 
 
 def test_a_commitment_in_full(app, three, citizen):
