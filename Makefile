@@ -49,8 +49,10 @@ bench: .venv-bench/requirements-bench.done ## what the server holds, beside othe
 
 soak: .venv-bench/requirements-bench.done ## an hour of mixed traffic (MINUTES=…, ARGS=--save): memory, errors, lost writes
 	.venv-bench/bin/python -m bench.soak --minutes $(or $(MINUTES),60) $(ARGS)
+
 coverage: .venv/requirements-dev.done ## all tests, and which lines and branches of app/ they pass by (95 % at least)
 	$(IN_VENV) pytest -q --cov --cov-branch $(ARGS)
+
 mutants: .venv/requirements-dev.done ## change the rules bit by bit, and see whether the tests notice (85 % at least)
 	$(IN_VENV) tests.mutants
 

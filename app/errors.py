@@ -80,19 +80,16 @@ def init_app(app: Flask) -> None:
     # These two speak when nothing can be relied on: they are made now, and only read then.
     with app.test_request_context(base_url=f"http://{app.config['SERVER_NAME']}"):
         css = url_for("static", filename="css/site.css")
-        standalone = {
-            status: render_template("errors/standalone.html", css=css, title=TEXTS[status][0], text=text)
-            for status, text in ((500, TEXTS[500][1]), (400, "Ce site ne répond pas à cette adresse."))
-        }
+
+        def standing_alone(title: str, text: str) -> str:
+            return render_template("errors/standalone.html", css=css, title=title, text=text)
+
+        broken = standing_alone(*TEXTS[500])
+        not_here = standing_alone(TEXTS[400][0], "Ce site ne répond pas à cette adresse.")
         # What the server itself refuses, before any request is made of it: gunicorn.conf.py.
-        app.extensions["refusals"] = {
-            status: render_template(
-                "errors/standalone.html", css=css, title=TEXTS[status][0], text=TEXTS[status][1]
-            )
-            for status in (400, 414, 431)
-        }
-    app.register_error_handler(500, lambda error: (standalone[500], 500))
-    app.register_error_handler(SecurityError, lambda error: (standalone[400], 400))
+        app.extensions["refusals"] = {status: standing_alone(*TEXTS[status]) for status in (400, 414, 431)}
+    app.register_error_handler(500, lambda error: (broken, 500))
+    app.register_error_handler(SecurityError, lambda error: (not_here, 400))
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:

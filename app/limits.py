@@ -63,7 +63,7 @@ def init_app(app: Flask) -> None:
             parse_many(app.config[name])
         except ValueError as error:
             raise ConfigError(f"{name} is {app.config[name]!r}: write it as « 10 per 5 minutes ».") from error
-    if app.config["RATELIMIT_STORAGE_URI"].startswith(("redis", "rediss")):
+    if app.config["RATELIMIT_STORAGE_URI"].startswith("redis"):
         app.config["RATELIMIT_STORAGE_OPTIONS"] = REDIS_OPTIONS
     try:
         limiter.init_app(app)

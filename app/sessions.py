@@ -4,20 +4,17 @@ from typing import Any
 
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
-from itsdangerous import SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import SignatureExpired, URLSafeTimedSerializer
 
-from app.clock import now
+from app.clock import ClockSigner, now
 
 
-class _Signer(TimestampSigner):
-    """itsdangerous, on our clock, that takes what was signed a little later than now.
+class _Signer(ClockSigner):
+    """Takes what was signed a little later than now.
 
     The clocks of two hosts differ, and a clock that was wrong is set back: itsdangerous calls such a
     cookie expired, and whoever had ticked would find nothing.
     """
-
-    def get_timestamp(self) -> int:
-        return int(now().timestamp())
 
     def unsign(
         self, signed_value: str | bytes, max_age: int | None = None, return_timestamp: bool = False

@@ -4,21 +4,14 @@ import hashlib
 from dataclasses import dataclass
 
 from flask import current_app
-from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeTimedSerializer
 
-from app.clock import now
+from app.clock import ClockSigner, now
 from app.models import Signature
 
 
 class TokenInvalid(Exception):
     """The link is damaged, or was never ours."""
-
-
-class _Signer(TimestampSigner):
-    """itsdangerous, on our clock."""
-
-    def get_timestamp(self) -> int:
-        return int(now().timestamp())
 
 
 @dataclass(frozen=True)
@@ -69,7 +62,7 @@ class Purpose:
         config = current_app.config
         keys = [*config["SECRET_KEY_FALLBACKS"], config["SECRET_KEY"]]  # the last one signs
         options = {"digest_method": hashlib.sha256}
-        return URLSafeTimedSerializer(keys, salt=self.salt, signer=_Signer, signer_kwargs=options)
+        return URLSafeTimedSerializer(keys, salt=self.salt, signer=ClockSigner, signer_kwargs=options)
 
 
 CONFIRM_SIGNATURE = Purpose("confirm-signature", "CONFIRMATION_MAX_AGE")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import String, cast, func, insert, select
+from sqlalchemy import String, cast, insert, literal, select
 
 from app.extensions import db
 from app.models import Entry, Signature
@@ -26,7 +26,7 @@ def fill(app: Flask, count: int) -> None:
         for start in range(FIRST, count, FIRST):
             for table, key in ((Signature, Signature.id), (Entry, Entry.signature_id)):
                 number = key + start
-                code = func.printf("%020x", number)
+                code = literal("0" * 11) + cast(number + 10**8, String)  # twenty digits
                 others = {key.name: number, "code": code, "name_key": cast(number, String)}
                 columns = table.__table__.columns
                 copied = select(*(others.get(column.name, column) for column in columns))

@@ -667,7 +667,6 @@ LINES = 100_000
 MEMORY = 24 * 1024 * 1024
 
 
-@pytest.mark.sqlite  # on PostgreSQL, bench/register.py measures it
 def test_memory_does_not_grow_with_the_register(database_url):
     """In a process of its own, since what counts is all that the process takes."""
     told = subprocess.run(
