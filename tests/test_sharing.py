@@ -365,6 +365,14 @@ def test_only_our_faces_are_on_the_poster(drawing, tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Zoltán-Xylophène Quertyuiop O’Hostile", "Ґанна Ελένη Quertyuiop O’Hostile", "Wolfgang Amadeus Mozart"],
+)
+def test_a_name_on_two_lines_leaves_the_poster_one_page(drawing, name):
+    poster(replace(CARD, full_name=name, role="colistier·ère", taken=frozenset(range(1, 11))))
+
+
 @pytest.mark.parametrize("count", range(1, 11))
 def test_the_poster_is_one_page(drawing, count):
     """`_draw` refuses two pages, and a frame that does not hold its words."""
