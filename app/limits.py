@@ -35,7 +35,7 @@ def client() -> str:
     """Name who asks: an IPv4 address, or the /64 that one IPv6 subscriber has (RFC 6177)."""
     named = request.remote_addr or "unknown"
     try:
-        address = ipaddress.ip_address(named.partition("%")[0])
+        address = ipaddress.ip_address(named)
     except ValueError:
         return named
     if isinstance(address, ipaddress.IPv4Address):

@@ -11,7 +11,7 @@ from limits.storage import MemoryStorage
 from app import create_app, loading
 from app.config import ConfigError
 from app.extensions import db
-from app.limits import SETTINGS, client, limiter
+from app.limits import SETTINGS, client, limited, limited_when_unknown, limiter, seconds_to_wait
 from app.models import Event, Letter, LetterKind, LetterState, Signature, Status
 from tests.crowd import person
 from tests.journeys import ELODIE, confirm, sign, tick
@@ -178,6 +178,41 @@ def test_behind_a_proxy_its_word_counts_and_no_other(settings):
     assert post(visitor, "/retrouver", **{"X-Forwarded-For": "192.0.2.2"}).status_code == 303
     with app.app_context():
         db.engine.dispose()
+
+
+@twice("RATELIMIT_FORMS", "RATELIMIT_UNKNOWN_NUMBERS")
+def test_a_view_is_limited_in_what_it_is_told_to_be(app):
+    app.config["WTF_CSRF_ENABLED"] = False
+
+    @app.route("/form", methods=["GET", "POST"])
+    @limited("RATELIMIT_FORMS")
+    def form():
+        return ""
+
+    @app.get("/number/<int:status>")
+    @limited_when_unknown("RATELIMIT_UNKNOWN_NUMBERS")
+    def number(status):
+        return "", status
+
+    browser = app.test_client()
+    assert [browser.get("/form").status_code for _ in range(3)] == [200] * 3
+    assert [browser.post("/form").status_code for _ in range(4)] == [200, 200, 429, 429]
+    statuses = (200, 404, 200, 200, 404, 200, 404)
+    answered = [browser.get(f"/number/{status}").status_code for status in statuses]
+    assert answered == [200, 404, 200, 200, 404, 429, 429]
+
+
+@twice("RATELIMIT_FORMS")
+def test_a_second_is_the_least_to_wait(app, candidate):
+    app.config["RATELIMIT_FORMS"] = "1 per second"
+    data = {"csrf_token": candidate.open("/retrouver")["[name=csrf_token]"]["value"]}
+    answers = [candidate.client.post("/retrouver", data=data) for _ in range(20)]
+    assert {answer.headers.get("Retry-After") for answer in answers if answer.status_code == 429} == {"1"}
+
+
+def test_nobody_waits_who_was_not_refused(app):
+    with app.test_request_context():
+        assert seconds_to_wait() is None
 
 
 @twice("RATELIMIT_UNKNOWN_NUMBERS")
