@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.extensions import db
+from app.extensions import db, reader, reads_once
 from app.models import Pledge, Signature, Status
 
 #: A browser may change what nobody has confirmed.
@@ -45,7 +45,7 @@ def _on(insert: Any) -> tuple[Any, Any]:
     touched = begun.on_conflict_do_update(
         index_elements=["code"],
         set_={"touched_at": begun.excluded.touched_at},
-        where=_signature.c.status.in_(OPEN),
+        where=or_(*(_signature.c.status == status for status in OPEN)),  # quicker than IN: it is written once
     )
     return touched.returning(_signature.c.id), insert(_pledge).on_conflict_do_nothing()
 
@@ -58,7 +58,8 @@ _WRITES: Mapping[str, tuple[Any, Any]] = {
 
 def find(code: str) -> Draft | None:
     """Return the draft of that code, empty until something is ticked; None where it is no draft any more."""
-    found = db.session.connection().execute(_FIND, {"code": code}).all()
+    with reader.connect() as connection:
+        found = connection.execute(_FIND, {"code": code}).all()
     if found and found[0].status not in OPEN:
         return None
     return Draft(code, {row.number for row in found if row.number is not None})
@@ -67,17 +68,20 @@ def find(code: str) -> Draft | None:
 def answer(code: str, number: int, *, taken: bool, now: datetime) -> Draft | None:
     """Take or release one commitment of a draft, which begins with the first; None where it is none any more.
 
-    The row of the draft is written first: two presses at once on one draft wait for each other, and each is
-    told what both have made of it. Taking twice changes nothing, not even the date.
+    This is a transaction by itself: the session must not be in one. The row of the draft is written first:
+    two presses at once on one draft wait for each other, and whoever comes second is told what both have made
+    of it. Taking twice changes nothing, not even the date.
     """
-    connection = db.session.connection()
-    touch, take = _WRITES[connection.dialect.name]
     begun = {"code": code, "status": Status.DRAFT, "created_at": now, "touched_at": now, "access_count": 0}
-    signature_id = connection.scalar(touch, begun)
-    if signature_id is None:
-        return None
-    if taken:
-        connection.execute(take, {"signature_id": signature_id, "number": number, "taken_at": now})
-    else:
-        connection.execute(_RELEASE, {"signature_id": signature_id, "taken": number})
-    return Draft(code, set(connection.scalars(_NUMBERS, {"signature_id": signature_id})))
+    with db.engine.connect() as connection:
+        with connection.begin():
+            touch, take = _WRITES[connection.dialect.name]
+            signature_id = connection.scalar(touch, begun)
+            if signature_id is None:
+                return None
+            if taken:
+                connection.execute(take, {"signature_id": signature_id, "number": number, "taken_at": now})
+            else:
+                connection.execute(_RELEASE, {"signature_id": signature_id, "taken": number})
+        connection.execution_options(**reads_once(db.engine))  # whoever writes next need not wait for this
+        return Draft(code, set(connection.scalars(_NUMBERS, {"signature_id": signature_id})))

@@ -38,6 +38,8 @@ communes: Communes = LocalProxy(lambda: current_app.extensions["communes"])  # t
 outlines: Outlines = LocalProxy(lambda: current_app.extensions["outlines"])  # type: ignore[assignment]
 #: The key of the seal, read when it is first asked for: ``flask seal`` must run where it cannot be read.
 seal_key: SealKey = LocalProxy(lambda: current_app.extensions["seal"]())  # type: ignore[assignment]
+#: Lends connections for one statement that reads. A session costs more than most of what is asked of it.
+reader: Engine = LocalProxy(lambda: current_app.extensions["reader"])  # type: ignore[assignment]
 
 
 def init_app(app: Flask) -> None:
@@ -58,6 +60,12 @@ def init_app(app: Flask) -> None:
         app.extensions["presence"] = Presence(db.engine)
         if db.engine.dialect.name == "sqlite":
             sqlite.prepare(db.engine)
+        app.extensions["reader"] = db.engine.execution_options(**reads_once(db.engine))
+
+
+def reads_once(engine: Engine) -> dict[str, Any]:
+    """Return the options of a connection whose statements only read, each a transaction by itself."""
+    return {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {"reads_once": True}
 
 
 @contextmanager

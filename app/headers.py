@@ -38,8 +38,8 @@ def init_app(app: Flask) -> None:
 
 def _add_headers(response: Response) -> Response:
     response.headers.pop("Expires", None)  # a year from now on whatever is sent as a file: Cache-Control says
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    said = {name.lower() for name, _ in response.headers}
+    response.headers.extend((name, value) for name, value in HEADERS.items() if name.lower() not in said)
     if current_app.config["PREFERRED_URL_SCHEME"] == "https":
         response.headers["Strict-Transport-Security"] = HSTS
     if request.endpoint == "static" and response.status_code in (200, 206, 304) and not current_app.debug:

@@ -24,6 +24,5 @@ def shown_address(url: str) -> dict[str, str]:
 
 
 def _vary_on_htmx(response: Response) -> Response:
-    response.vary.add("HX-Request")
-    response.vary.add("HX-Request-Type")
+    response.vary.update(("HX-Request", "HX-Request-Type"))
     return response

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.extensions import communes, db
+from app.extensions import communes, db, reader
 from app.models import Entry, Revision, Role, Spelling, Tally
 from app.text import fold
 
@@ -230,12 +230,18 @@ class Version:
     changed_at: datetime | None
 
 
+_VERSION = select(func.coalesce(func.sum(Revision.number), 0), func.max(Revision.changed_at))
+_VERSION_OF_PART = _VERSION.where(Revision.epci == bindparam("epci"))
+
+
 def version(insee: str | None = None) -> Version:
     """Return the version of the register, or of a part that one commune is in."""
-    asked = select(func.coalesce(func.sum(Revision.number), 0), func.max(Revision.changed_at))
-    if insee:
-        asked = asked.where(Revision.epci == communes.of(insee).epci.code)
-    number, changed_at = db.session.execute(asked).one()
+    with reader.connect() as connection:
+        if insee:
+            of_part = {"epci": communes.of(insee).epci.code}
+            number, changed_at = connection.execute(_VERSION_OF_PART, of_part).one()
+        else:
+            number, changed_at = connection.execute(_VERSION).one()
     return Version(int(number), changed_at)
 
 

@@ -120,10 +120,19 @@ def prepare(engine: Engine) -> None:
     event.listen(engine, "begin", _begin)
 
 
-def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
+def _set_up(connection: sqlite3.Connection, record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+    _wait_at_most(PATIENCE, connection, record.info)
+
+
+def _wait_at_most(seconds: float, connection: sqlite3.Connection, info: dict[str, Any]) -> None:
+    """Let SQLite itself wait for whoever does not queue: a shell, a program that copies the file."""
+    milliseconds = 1000 * math.ceil(seconds)
+    if info.get("busy_timeout") != milliseconds:
+        connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+        info["busy_timeout"] = milliseconds
 
 
 def _begin(connection: Connection) -> None:
@@ -132,8 +141,11 @@ def _begin(connection: Connection) -> None:
     A transaction that reads, then wants to write, fails at once with "database is locked" when somebody
     else wrote between the two, whatever the timeout. A GET never changes anything.
     """
+    options = connection.get_execution_options()
+    if options.get("reads_once", False):
+        return  # a statement is a transaction by itself
     deadline = time.monotonic() + PATIENCE
-    reads_only = connection.get_execution_options().get("reads_only", False) or (
+    reads_only = options.get("reads_only", False) or (
         has_request_context() and request.method in ("GET", "HEAD", "OPTIONS")
     )
     own: Any = connection.connection.dbapi_connection
@@ -145,6 +157,5 @@ def _begin(connection: Connection) -> None:
             error = sqlite3.OperationalError("database is locked")
             raise OperationalError("BEGIN IMMEDIATE", None, error) from None
         patience = max(0.0, deadline - time.monotonic())
-    # Whoever does not queue may hold the file still: a shell, a program that copies it.
-    own.execute(f"PRAGMA busy_timeout = {math.ceil(patience * 1000)}")
+    _wait_at_most(patience, own, connection.info)
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

@@ -4,6 +4,10 @@ import re
 
 import pytest
 
+from app import signing
+from app.extensions import db
+from app.models import Signature
+from tests.database import rows
 from tests.journeys import ELODIE, come_back, confirm, sign, signed_and_confirmed
 from tests.mailbox import link_in, text_of
 
@@ -42,6 +46,19 @@ def test_the_charter_page_is_mine_too(own, candidate):
     assert page.text(".compte") == "3 engagements sur 10"
     assert page[".barre .bouton"]["href"] == "/ma-signature#certificat"
     assert candidate.open("/signer").url == "/ma-signature"
+
+
+def test_whoever_was_closed_out_elsewhere_begins_a_draft(app, own, candidate):
+    with app.app_context():
+        signing.close(db.session.query(Signature).one())
+        db.session.commit()
+    data = {"taken": "yes", "csrf_token": own["#engagement-9 [name=csrf_token]"]["value"]}
+    assert candidate.send("post", "/engagements/9", data, {}).url == "/"
+    assert candidate.open("/").text(".compte") == "1 engagement sur 10"
+    assert rows(app, "SELECT status, count(*) FROM signature GROUP BY status ORDER BY status") == [
+        ("confirmed", 1),
+        ("draft", 1),
+    ]
 
 
 def test_nothing_left_leaves_the_register(own, candidate, citizen):

@@ -60,18 +60,6 @@ class FrenchForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         locales = ("fr_FR", "fr")
 
 
-class AnswerForm(FrenchForm):
-    """One press on one commitment: it sends the wanted state, so pressing twice is harmless."""
-
-    taken = HiddenField(validators=[AnyOf(["yes", "no"])])
-    signature = HiddenField()  # the code of the one that the page showed
-
-    @property
-    def is_taken(self) -> bool:
-        """Whether the commitment is to be taken."""
-        return bool(self.taken.data == "yes")
-
-
 class OpenForm(FrenchForm):
     """A form that anybody may send, with a field that no person sees: programs fill it in."""
 

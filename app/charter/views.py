@@ -22,7 +22,6 @@ from app import drafts, loading, register, signatures, signing
 from app.certificate import draw_charter
 from app.certificate.outcomes import CertificateError
 from app.charter.forms import (
-    AnswerForm,
     ConfirmForm,
     CorrectForm,
     EmailForm,
@@ -30,7 +29,7 @@ from app.charter.forms import (
     SignForm,
     wording,
 )
-from app.charter.page import charter_page, keep_pages
+from app.charter.page import answered_line, charter_page, keep_pages
 from app.charter.visitor import (
     close_signature,
     current_draft,
@@ -40,6 +39,7 @@ from app.charter.visitor import (
     draft_code,
     forget_draft,
     is_hurried,
+    keep_draft,
     open_signature,
     pretend,
     require_signatory,
@@ -64,35 +64,38 @@ NOTHING_TAKEN = "Cochez au moins un engagement avant de signer."
 def index() -> ResponseReturnValue:
     """Show the charter, ready to be ticked."""
     signature, saved = current_signatory(), session.pop("saved", False)
-    if signature is None:
-        return charter_page(current_draft(), saved=saved)
-    return render_template("charter/index.html", signature=signature, saved=saved)
+    return charter_page(signature or current_draft(), saved=saved)
 
 
 @bp.post("/engagements/<int:number>")
 @limited("RATELIMIT_TICKS")
 def answer(number: int) -> ResponseReturnValue:
-    """Record one answer: htmx gets the one line back, a plain browser the page."""
+    """Record one answer: htmx gets the one line back, a plain browser the page.
+
+    What is sent is the wanted state, so pressing twice is harmless, and the code of the signature that the
+    page showed.
+    """
     commitment = charter.commitment(number) or abort(404)
-    form = AnswerForm()
-    if not form.validate():
+    wanted, shown = request.form.get("taken"), request.form.get("signature", "")
+    if wanted not in ("yes", "no"):
         abort(422)
+    taken = wanted == "yes"
     signature: Signature | Draft | None = current_signatory()
     code = signature.code if signature else draft_code()
-    if form.signature.data != code and _is_closed(str(form.signature.data)):
+    if shown != code and _is_closed(shown):
         return _refuse_closed()
     if isinstance(signature, Signature):
-        signing.answer(signature, commitment, taken=form.is_taken, now=now())
+        signing.answer(signature, commitment, taken=taken, now=now())
+        db.session.commit()
     else:
-        signature = drafts.answer(code, number, taken=form.is_taken, now=now())
+        signature = drafts.answer(code, number, taken=taken, now=now())
+        keep_draft()
     if signature is None:
         forget_draft()
         return _refuse_closed()
-    db.session.commit()
-    session.modified = True  # thirty more days for this draft in this browser
 
     if wants_fragment():
-        return render_template("charter/_answered.html", signature=signature, commitment=commitment)
+        return answered_line(signature, commitment)
     session["saved"] = True
     page = ".own" if signature.is_confirmed else ".index"
     return redirect(url_for(page, _anchor=f"engagement-{number}"), code=303)
@@ -100,7 +103,7 @@ def answer(number: int) -> ResponseReturnValue:
 
 def _is_closed(code: str) -> bool:
     """Whether the page pressed was about a signature that only its own session may change."""
-    return drafts.find(code) is None
+    return code.isalnum() and drafts.find(code) is None
 
 
 def _refuse_closed() -> ResponseReturnValue:

@@ -9,6 +9,7 @@ from flask import abort, current_app, redirect, session, url_for
 from app import drafts, loading
 from app.clock import now
 from app.drafts import Draft
+from app.extensions import db
 from app.models import Signature, Status, new_code
 from app.signing import new_draft
 
@@ -22,6 +23,7 @@ def current_signatory() -> Signature | None:
     signature = loading.by_code(code) if idle <= current_app.config["ACCESS_IDLE"] else None
     if signature is None or not signature.is_confirmed or signature.closed_count != closed_count:
         del session["owner"]
+        db.session.rollback()  # a draft is written in a transaction of its own
         return None
     if idle > 60:  # one cookie a minute is enough
         session["owner"] = (code, int(now().timestamp()), closed_count)
@@ -61,7 +63,15 @@ def draft_code() -> str:
     if "draft" not in session:
         session.permanent = True
         session["draft"] = new_code()
+        keep_draft()
     return str(session["draft"])
+
+
+def keep_draft() -> None:
+    """Give this browser thirty more days to come back to its draft; one cookie an hour is enough."""
+    moment = int(now().timestamp())
+    if moment - session.get("kept_at", 0) > 3600:
+        session["kept_at"] = moment
 
 
 def current_pending() -> Signature | None:

@@ -12,18 +12,18 @@ from app.data.communes import MOST_CHOICES
 from app.extensions import charter, communes
 from app.htmx import shown_address
 from app.public.indexing import unless_refused
-from app.public.searching import Asked, choices, read_cursor, read_search
+from app.public.searching import choices, read_cursor, read_search
 from app.public.views import bp
 
 
 @bp.get("/signataires")
 def signatories() -> ResponseReturnValue:
     """List who signed, as it is asked for."""
+    return unless_known(register.version(), _signatories)
+
+
+def _signatories() -> ResponseReturnValue:
     asked = read_search(request.args)
-    return unless_known(register.version(), lambda: _signatories(asked))
-
-
-def _signatories(asked: Asked) -> ResponseReturnValue:
     page = None if asked.problem else _page(asked.search)
     written = render_template(
         "public/signatories.html",
