@@ -5,6 +5,7 @@ import unicodedata
 
 #: Control, format (bidirectional marks, zero width), surrogate, private, unassigned, separators.
 _UNWANTED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
 _EXTRA_MARKS = re.compile(r"([\u0300-\u036f])[\u0300-\u036f]+")
 
 
@@ -22,6 +23,8 @@ def clean_line(text: str) -> str:
 
 def fold(text: str) -> str:
     """Return what two spellings of one name share: no case, accent, hyphen or apostrophe."""
-    text = text.casefold().replace("œ", "oe").replace("æ", "ae").replace("ł", "l").replace("ø", "o")
-    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return " ".join(re.sub(r"[\W_]+", " ", text).split())
+    text = text.casefold()
+    if not text.isascii():
+        text = text.replace("œ", "oe").replace("æ", "ae").replace("ł", "l").replace("ø", "o")
+        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return _BETWEEN_WORDS.sub(" ", text).strip()

@@ -2,6 +2,7 @@
 
 import csv
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +147,9 @@ def load_communes(communes: Path, former_names: Path) -> Communes:
     )
 
 
+_HAS_WORD = re.compile(r"[^\W_]").search
+
+
 def _rows(path: Path, columns: set[str]) -> list[dict[str, str]]:
     """Read the columns that are needed, a word in each cell, with the apostrophe of French printing."""
     try:
@@ -155,7 +159,7 @@ def _rows(path: Path, columns: set[str]) -> list[dict[str, str]]:
                 raise ConfigError(f"{path}, line 1: there is no column {min(missing)}.")
             rows = []
             for row in reader:
-                if empty := [name for name in columns if not fold(row[name] or "")]:
+                if empty := [name for name in columns if not _HAS_WORD(row[name] or "")]:
                     raise ConfigError(f"{path}, line {reader.line_num}: {min(empty)} is empty.")
                 rows.append({name: row[name].replace("'", "’") for name in columns})
     except OSError as error:
