@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import courier, health, retention
+from app import courier, health, retention, revisions
 from app.config import ConfigError, missing_facts
-from app.extensions import charter, db, migrate, seal_file
+from app.extensions import charter, db, seal_file
 from app.french import paris_day
 from app.limits import limiter
 from app.models import Event, Letter, LetterState, Pledge
@@ -109,15 +107,15 @@ def _seal(now: datetime) -> Finding:
 
 
 def _database(now: datetime) -> Iterator[Finding]:
-    heads = set(ScriptDirectory(migrate.directory).get_heads())
+    wanted = revisions.wanted()
     try:
         with db.engine.connect() as connection:
-            present = set(MigrationContext.configure(connection).get_current_heads())
-        if present != heads:
-            words = f"at {_names(present)}, the program at {_names(heads)}: `flask --app app upgrade`"
+            present = revisions.present(connection)
+        if present != wanted:
+            words = f"at {present or 'none'}, the program at {wanted}: `flask --app app upgrade`"
             yield Finding(Level.ERROR, "database", words)
             return
-        yield Finding(Level.OK, "database", f"reachable, at {_names(heads)}")
+        yield Finding(Level.OK, "database", f"reachable, at {wanted}")
         late = retention.purge(now - GRACE, dry_run=True)
     except SQLAlchemyError as error:
         yield Finding(Level.ERROR, "database", str(getattr(error, "orig", error)))
@@ -163,10 +161,6 @@ def _purge(late: list[retention.Erased]) -> Finding:
         words = ", ".join(f"{erased.what} {len(erased.names)}" for erased in late)
         return Finding(Level.ERROR, "purge", f"due since two days ({words}): is `privacy purge` in cron?")
     return Finding(Level.OK, "purge", "nothing is late")
-
-
-def _names(revisions: set[str]) -> str:
-    return ", ".join(sorted(revisions)) or "none"
 
 
 def _ledger() -> Finding:

@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import click
-from alembic.migration import MigrationContext
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
-from flask_migrate import upgrade as migrate_up
 
-from app import backup, checks, courier, recount, retention, transfer
+from app import backup, checks, courier, recount, retention, revisions, transfer
 from app.certificate import draw_charter, seal_certificate
 from app.certificate.outcomes import SealError
 from app.clock import now
@@ -137,10 +135,21 @@ def purge(dry_run: bool) -> None:
 @with_appcontext
 def upgrade() -> None:
     """Bring the database to what this program wants; where it is already, nothing is done."""
+    from flask_migrate import upgrade as migrate_up  # not for whoever serves: app/revisions.py
+
     migrate_up()
     with db.engine.connect() as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
-    click.echo(f"the database is at {revision}")
+        click.echo(f"the database is at {revisions.present(connection)}")
+
+
+@click.command("db", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def alembic(context: click.Context, arguments: tuple[str, ...]) -> None:
+    """The commands of Alembic, for whoever changes the tables."""  # noqa: D401  # what `flask` lists
+    from flask_migrate.cli import db as commands  # idem
+
+    commands.main(list(arguments), prog_name=context.command_path, standalone_mode=False, obj=context.obj)
 
 
 @click.command("backup")
@@ -209,6 +218,7 @@ def check(context: click.Context) -> None:
 
 def init_app(app: Flask) -> None:
     """Add the commands to ``flask``."""
+    app.cli.add_command(alembic)
     app.cli.add_command(upgrade)
     app.cli.add_command(check)
     app.cli.add_command(back_up)

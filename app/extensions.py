@@ -9,7 +9,6 @@ from typing import Any
 from flask import Flask, current_app
 from flask_compress import Compress
 from flask_mail import Mail
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy import Connection, Engine
@@ -22,11 +21,11 @@ from app.data.communes import Communes, load_communes
 from app.models import Base
 from app.outlines import Outlines, load_outlines
 from app.presence import Presence
+from app.revisions import MIGRATIONS
 from app.sealkey import SealKey, load_key, new_key
 
 # Rows stay readable after the commit: the answer is rendered from what was just written.
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
-migrate = Migrate(directory=str(Path(__file__).parent / "migrations"))
 csrf = CSRFProtect()
 mail = Mail()
 compress = Compress()
@@ -52,7 +51,7 @@ def init_app(app: Flask) -> None:
     app.extensions["outlines"] = load_outlines(Path(app.instance_path, contours), here) if contours else None
     app.extensions["seal"] = _seal_reader(app)
     db.init_app(app)
-    migrate.init_app(app, db)
+    app.extensions["migrate"] = LocalProxy(lambda: _migrate(app))
     csrf.init_app(app)
     mail.init_app(app)
     compress.init_app(app)
@@ -66,6 +65,14 @@ def init_app(app: Flask) -> None:
 def reads_once(engine: Engine) -> dict[str, Any]:
     """Return the options of a connection whose statements only read, each a transaction by itself."""
     return {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {"reads_once": True}
+
+
+def _migrate(app: Flask) -> Any:
+    """Bind Flask-Migrate, which takes the place of its proxy, for the first command that looks for it."""
+    from flask_migrate import Migrate  # not for whoever serves: app/revisions.py
+
+    Migrate(app, db, directory=str(MIGRATIONS))
+    return app.extensions["migrate"]
 
 
 @contextmanager

@@ -10,17 +10,15 @@ import sqlite3
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Flask, current_app
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, func, select
 
+from app import revisions
 from app.courier import CLAIM, RETRIES
-from app.extensions import db, migrate
+from app.extensions import db
 from app.logs import describe
 from app.models import Letter, LetterState
 
@@ -142,11 +140,10 @@ def letters(connection: Connection, now: datetime) -> list[Reason]:
 
 def migrations(connection: Connection) -> list[Reason]:
     """Return whether program and database are of the same time."""
-    known, heads = _revisions()
-    present = set(MigrationContext.configure(connection).get_current_heads())
-    if present == heads:
+    present = revisions.present(connection)
+    if present == revisions.wanted():
         return []
-    return [Reason.AHEAD if present - known else Reason.BEHIND]
+    return [Reason.BEHIND if present is None or present in revisions.known() else Reason.AHEAD]
 
 
 def disk(url: URL) -> list[Reason]:
@@ -154,12 +151,6 @@ def disk(url: URL) -> list[Reason]:
     folder = Path(url.database or ".").parent
     is_file = url.get_backend_name() == "sqlite"
     return [Reason.DISK] if is_file and shutil.disk_usage(folder).free < DISK_NOTICE else []
-
-
-@cache
-def _revisions() -> tuple[set[str], set[str]]:
-    scripts = ScriptDirectory(migrate.directory)
-    return {script.revision for script in scripts.walk_revisions()}, set(scripts.get_heads())
 
 
 def _look(engine: Engine, now: datetime) -> list[Reason]:

@@ -9,9 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from alembic import command
-from alembic.migration import MigrationContext
-from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import (
     JSON,
@@ -35,13 +32,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from app import sqlite
-from app.extensions import migrate, snapshot
+from app import revisions, sqlite
+from app.extensions import snapshot
+from app.revisions import VERSION
 
 #: Rows read, then written, at a time: a certificate is tens of kilobytes.
 BATCH = 200
 #: Where Alembic notes the revision.
-VERSION = "alembic_version"
 
 Row = dict[str, Any]
 #: How the values of a column are written where there is no database: "time", "bytes" or "plain".
@@ -67,7 +64,7 @@ class Database:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.revision = MigrationContext.configure(connection).get_current_revision() or ""
+        self.revision = revisions.present(connection) or ""
         metadata = MetaData()
         metadata.reflect(connection)
         #: A table comes after those that it refers to.
@@ -170,7 +167,7 @@ def fill(connection: Connection, source: Source) -> dict[str, int]:
             raise TransferError(f"a row of {name} does not fit: {told(error)}") from error
         if here.count(name) != counts[name]:
             raise TransferError(f"{name} has {here.count(name)} rows, not {counts[name]}")
-    _migrate(connection, "head")
+    _migrate(connection, revisions.wanted())
     return counts
 
 
@@ -216,12 +213,13 @@ def _fill_table(connection: Connection, table: Table, source: Source) -> int:
 
 def _migrate(connection: Connection, revision: str) -> None:
     """Bring a database to a revision, in the transaction that is there. Raises: TransferError."""
-    config = migrate.get_config()
+    if revision not in revisions.known():
+        raise TransferError(f"revision {revision!r} is not known here: update the program first")
+    from alembic import command  # not for whoever serves: app/revisions.py
+
+    config = current_app.extensions["migrate"].migrate.get_config()
     config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, revision)
-    except CommandError as error:
-        raise TransferError(f"revision {revision!r} is not known here: update the program first") from error
+    command.upgrade(config, revision)
 
 
 def _kind(type_: object) -> str:

@@ -117,6 +117,6 @@ def test_the_command_line_prints_the_sentence_alone():
 
 
 def test_a_process_that_makes_no_pdf_does_not_pay_for_it():
-    heavy = {"xhtml2pdf", "reportlab", "pyhanko", "asn1crypto"}
+    heavy = {"xhtml2pdf", "reportlab", "pyhanko", "asn1crypto", "alembic"}
     code = f"import app, sys; sys.exit(any(m.split('.')[0] in {heavy} for m in sys.modules))"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

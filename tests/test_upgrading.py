@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
-from app import create_app
-from app.extensions import db, migrate
+from app import create_app, revisions
+from app.extensions import db
+from app.revisions import MIGRATIONS
 from tests.conftest import ROOT, running_site
 from tests.database import rows
 from tests.wire import Wire, at_once
 
-HEAD = ScriptDirectory(migrate.directory).get_current_head()
+HEAD = revisions.wanted()
 VERSION = "SELECT version_num FROM alembic_version"
 #: What every migration is while the processes before it still serve: it only adds.
 ADDING = """
@@ -33,7 +34,7 @@ def next_migration(tmp_path):
 
     def make(steps: str) -> Path:
         folder = tmp_path / "migrations"
-        shutil.copytree(migrate.directory, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "versions" / "next.py").write_text(
             "import sqlalchemy as sa\nfrom alembic import op\n\n"
             f"revision = 'next'\ndown_revision = '{HEAD}'\nbranch_labels = depends_on = None\n\n"
@@ -50,6 +51,12 @@ def flask(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
+
+
+def test_the_files_say_what_alembic_says():
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    assert scripts.get_heads() == [revisions.wanted()]
+    assert {script.revision for script in scripts.walk_revisions()} == set(revisions.known())
 
 
 def test_the_command_brings_the_database_to_the_newest(settings, database_url):
