@@ -8,7 +8,7 @@ ARGS ?=
 IN_VENV = .venv/bin/python -m
 FLASK = FLASK_SERVER_NAME=127.0.0.1:$(PORT) $(IN_VENV) flask --debug
 # One process for each core; the tests of one file share what they start.
-PYTEST = $(IN_VENV) pytest -q --durations=5 --numprocesses auto --dist loadfile
+PYTEST = $(IN_VENV) pytest -q --durations=5 --numprocesses auto --dist loadfile --no-loadscope-reorder
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 

@@ -29,6 +29,8 @@ SECRET = "a-secret-for-tests-that-is-long-enough"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 #: The same templates in every application of a run: compiled once.
 COMPILED = FileSystemBytecodeCache()
+#: Begun before the others: whoever comes last to a file of minutes keeps the other processes waiting.
+LONGEST = ("test_life.py",)
 NEEDS = {
     "browser": CHROMIUM,
     "poppler": shutil.which("pdftotext"),
@@ -47,7 +49,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, and say so, what this machine cannot run; in CI nothing may be left out."""
+    """Leave out, and say so, what this machine cannot run; in CI nothing may be. Long files first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     if config.getoption("engine") != "sqlite":
         # What opens no database is the same on every engine; what is about SQLite's file has none here.
         chosen = [item for item in items if _is_about_any_database(item)]
