@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, make_response, request
 from flask.typing import ResponseReturnValue
+from werkzeug.http import is_resource_modified, quote_etag
 
 from app.clock import now
 from app.config import DEFAULTS
@@ -55,15 +56,12 @@ def unless_known(version: Version, render: Callable[[], ResponseReturnValue]) ->
     if current_app.debug:  # templates are being edited
         return render()
     tag, changed_at = _validators(version)
-    known = Response(status=200)
-    _mark(known, tag, changed_at)
-    known.make_conditional(request)
-    if known.status_code == 304:
-        return known
+    if request.method in ("GET", "HEAD") and not is_resource_modified(
+        request.environ, quote_etag(tag), last_modified=changed_at
+    ):
+        return _marked(Response(status=304), tag, changed_at)
     response = make_response(render())
-    if response.status_code == 200:
-        _mark(response, tag, changed_at)
-    return response
+    return _marked(response, tag, changed_at) if response.status_code == 200 else response
 
 
 def unless_same(response: Response) -> Response:
@@ -77,18 +75,21 @@ def unless_same(response: Response) -> Response:
     return response
 
 
-def _validators(version: Version) -> tuple[str, datetime]:
+def _validators(version: Version) -> tuple[str, datetime | None]:
+    """Return the tag of a page, and when what it is made of last changed; None where that was just now."""
     release: Release = current_app.extensions["release"]
     moment = now()
     until = charter.campaign.silence_until(moment)
     made_of = (release.name, request.full_path, version.number, version.changed_at, until)
     switched = charter.campaign.last_switch(moment)
-    changes = [release.at, *filter(None, (version.changed_at, switched))]
-    return hashlib.sha256(repr(made_of).encode()).hexdigest()[:32], max(changes)
+    changed_at = max([release.at, *filter(None, (version.changed_at, switched))])
+    tag = hashlib.sha256(repr(made_of).encode()).hexdigest()[:32]
+    return tag, changed_at if moment - changed_at > SETTLED else None
 
 
-def _mark(response: Response, tag: str, changed_at: datetime) -> None:
+def _marked(response: Response, tag: str, changed_at: datetime | None) -> Response:
     response.set_etag(tag, weak=True)  # compressed or not, it says the same
-    if now() - changed_at > SETTLED:
+    if changed_at:
         response.last_modified = changed_at
     response.headers["Cache-Control"] = "no-cache"  # kept, and asked for each time: a withdrawal is at once
+    return response
