@@ -167,6 +167,18 @@ def test_each_line_of_cron_runs_and_is_silent(environment, tmp_path):
     assert archive.stat().st_mode & 0o777 == 0o600
 
 
+def test_cron_keeps_old_archives_until_there_is_a_new_one(environment, tmp_path):
+    (line,) = re.findall(r"cd .* backup .*", (ROOT / "deploy/crontab").read_text())
+    shell = here(line.replace("\\%", "%"), tmp_path)
+    for target, goes_well in (("nowhere/paraphe-", False), ("paraphe-", True)):
+        old = tmp_path / "paraphe-old.zip"
+        old.touch()
+        os.utime(old, (0, 0))
+        command = shell.replace(f"{tmp_path}/paraphe-", f"{tmp_path}/{target}")
+        done = subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True)
+        assert (done.stdout == "", not old.exists()) == (goes_well, goes_well), done.stdout
+
+
 def test_cron_says_what_is_wrong(environment, tmp_path):
     (line,) = re.findall(r"cd .* check 2>&1.*", (ROOT / "deploy/crontab").read_text())[-1:]
     environment["FLASK_PUBLISHER"] = ""
