@@ -107,7 +107,11 @@ def _seal(now: datetime) -> Finding:
 
 
 def _database(now: datetime) -> Iterator[Finding]:
-    wanted = revisions.wanted()
+    wanted, url = revisions.wanted(), db.engine.url
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        words = f"{url.database} is not there: `upgrade` makes an empty one, `restore` brings back a backup"
+        yield Finding(Level.ERROR, "database", words)  # and makes none by looking
+        return
     try:
         with db.engine.connect() as connection:
             present = revisions.present(connection)
@@ -148,9 +152,9 @@ def _rows(now: datetime) -> Iterator[Finding]:
         yield Finding(Level.WARNING, "outbox", words)
     else:
         yield Finding(Level.OK, "outbox", "nothing is late")
-    if health.disk(db.engine.url):
+    for reason in health.disk(db.engine.url):
         words = f"less than {health.DISK_NOTICE >> 20} MB are free beside the database"
-        yield Finding(Level.WARNING, "disk", words)
+        yield Finding(Level.ERROR if reason.stops else Level.WARNING, "disk", words)
     newest = db.session.scalar(select(func.max(Event.at)))
     if newest and newest > now + CLOCK_SLIP:
         yield Finding(Level.ERROR, "clock", f"something happened at {newest:%Y-%m-%d %H:%M} UTC, yet to come")

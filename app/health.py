@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 STUCK = timedelta(minutes=15)
 #: A letter that was tried so often has trouble, and not only bad luck.
 TROUBLED = 3
-#: Bytes free, below which somebody should know; a full disk stops everything.
-DISK_NOTICE = 500 * 1024 * 1024
+#: Bytes free, below which somebody should know, and below which hardly anything can be written any more.
+DISK_NOTICE, DISK_FULL = 500 * 1024 * 1024, 1024 * 1024
 #: Seconds that a look waits for the database; for each thing that it asks.
 PATIENCE = 2
 #: How long what was seen is told again, so that a thousand questions are one look.
@@ -47,11 +47,12 @@ class Reason(enum.Enum):
     RELAY = "relais-en-panne"
     BLOCKED = "lettre-bloquee"
     DISK = "disque-presque-plein"
+    FULL = "disque-plein"
 
     @property
     def stops(self) -> bool:
         """Whether somebody must act now. A relay that is down is no such reason: letters wait for it."""
-        return self in (Reason.UNREACHABLE, Reason.READ_ONLY, Reason.BEHIND, Reason.STUCK)
+        return self in (Reason.UNREACHABLE, Reason.READ_ONLY, Reason.BEHIND, Reason.STUCK, Reason.FULL)
 
 
 @dataclass(frozen=True)
@@ -148,9 +149,10 @@ def migrations(connection: Connection) -> list[Reason]:
 
 def disk(url: URL) -> list[Reason]:
     """Return whether there is room left beside the database, where it is a file."""
-    folder = Path(url.database or ".").parent
-    is_file = url.get_backend_name() == "sqlite"
-    return [Reason.DISK] if is_file and shutil.disk_usage(folder).free < DISK_NOTICE else []
+    if url.get_backend_name() != "sqlite":
+        return []
+    free = shutil.disk_usage(Path(url.database or ".").parent).free
+    return [Reason.FULL] if free < DISK_FULL else [Reason.DISK] if free < DISK_NOTICE else []
 
 
 def _look(engine: Engine, now: datetime) -> list[Reason]:

@@ -178,6 +178,8 @@ def test_a_relay_that_is_down_is_told_and_is_no_failure(app, candidate, told, la
 def test_a_disk_that_is_nearly_full(told, monkeypatch):
     monkeypatch.setattr(health, "DISK_NOTICE", 2**63)
     assert told() == (200, "alerte", "disque-presque-plein")
+    monkeypatch.setattr(health, "DISK_FULL", 2**63)
+    assert told() == (503, "panne", "disque-plein")
 
 
 def test_letters_wait_for_nobody_while_developing(settings, monkeypatch, later):
