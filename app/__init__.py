@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_from_bytes
 
 from flask import Flask, Request
@@ -31,15 +31,20 @@ from app import (
 from app.config import configure
 from app.sessions import Sessions
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 STATIC = Path(__file__).parents[1] / "static"
 ASCII = bytes(range(128))
 
 
 class OurRequest(Request):
-    """Takes any bytes for a query, and keeps files in memory: Werkzeug writes the large ones to the disk."""
+    """Takes any bytes for a query and a host in any case; keeps files in memory, not on disk."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, environ: "WSGIEnvironment", *arguments: Any, **options: Any) -> None:
+        if "HTTP_HOST" in environ:
+            environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()  # RFC 9110, 4.2.3
+        super().__init__(environ, *arguments, **options)
         if not self.query_string.isascii():  # written raw: as it should have been (RFC 3986, 2.1)
             self.query_string = quote_from_bytes(self.query_string, safe=ASCII).encode()
 

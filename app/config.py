@@ -2,6 +2,7 @@
 
 import ipaddress
 import secrets
+import traceback
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -113,15 +114,16 @@ class ConfigError(ClickException):
 def configure(app: Flask, overrides: Mapping[str, Any]) -> None:
     """Fill ``app.config`` and check it. Raises: ConfigError."""
     app.config.from_mapping(DEFAULTS)
-    app.config.from_pyfile("config.py", silent=True)
+    _read_file(app)
     app.config.from_prefixed_env()
     app.config.from_mapping(overrides)
     config = app.config
     for key, default in DEFAULTS.items():
         if type(config[key]) is not type(default):
             raise ConfigError(  # without the value, which may be a secret
-                f"{key} is of type {type(config[key]).__name__}; it must be {type(default).__name__}. In an "
-                "environment variable, values are read as JSON: quote a text that looks like a number."
+                f"{key} is of type {type(config[key]).__name__}; it must be {type(default).__name__}. In "
+                "config.py, numbers stand without quotes; in an environment variable, which is read as JSON, "
+                "a text that looks like a number stands in quotes."
             )
     if app.debug:
         _prepare_development(app)
@@ -143,6 +145,17 @@ def configure(app: Flask, overrides: Mapping[str, Any]) -> None:
     if config["TRUSTED_PROXIES"]:
         depth = config["TRUSTED_PROXIES"]
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=depth, x_proto=depth)  # type: ignore[method-assign]  # Flask's own idiom
+
+
+def _read_file(app: Flask) -> None:
+    """Read ``instance/config.py``, if there is one. Raises: ConfigError, which quotes nothing of it."""
+    try:
+        app.config.from_pyfile("config.py", silent=True)
+    except SyntaxError as error:
+        raise ConfigError(f"config.py, line {error.lineno}: is a quote missing?") from None
+    except Exception as error:
+        *_, (_, line) = traceback.walk_tb(error.__traceback__)
+        raise ConfigError(f"config.py, line {line}: {type(error).__name__}. Is a quote missing?") from None
 
 
 def _prepare_development(app: Flask) -> None:
@@ -175,6 +188,7 @@ def _require(app: Flask) -> None:
             "SERVER_NAME is missing: set it to the public host name (FLASK_SERVER_NAME=charte.example.fr), "
             "since links in letters are made of it. To look around, use `make run`."
         )
+    config["SERVER_NAME"] = config["SERVER_NAME"].lower()
     if "/" in config["SERVER_NAME"]:
         raise ConfigError(f"SERVER_NAME is {config['SERVER_NAME']!r}: write the host name alone.")
     if not config["SERVER_NAME"].isascii():
@@ -189,6 +203,13 @@ def _require(app: Flask) -> None:
         raise ConfigError("MAIL_DEFAULT_SENDER is missing: set it to the address that letters come from.")
     if config["TIMESTAMP_URL"] and not config["TIMESTAMP_URL"].startswith(("http://", "https://")):
         raise ConfigError("TIMESTAMP_URL must begin with http:// or https:// (RFC 3161 over HTTP).")
+    if "@" not in config["MAIL_DEFAULT_SENDER"]:
+        raise ConfigError("MAIL_DEFAULT_SENDER must be an address, as charte@example.fr.")
+    if not 1 <= config["MAIL_PORT"] <= 65535:
+        raise ConfigError(f"MAIL_PORT is {config['MAIL_PORT']}: it must be between 1 and 65535.")
+    for name, least in (("LETTERS_PER_DAY", 1), ("TRUSTED_PROXIES", 0)):
+        if config[name] < least:
+            raise ConfigError(f"{name} is {config[name]}: it must be {least} at least.")
     if config["LOG_FORMAT"] not in ("text", "json"):
         raise ConfigError("LOG_FORMAT must be text or json.")
     if config["METRICS_TOKEN"] and len(config["METRICS_TOKEN"]) < SECRET_MIN_LENGTH:

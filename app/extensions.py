@@ -12,10 +12,12 @@ from flask_mail import Mail
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import ArgumentError
 from werkzeug.local import LocalProxy
 
 from app import sqlite
 from app.clock import now
+from app.config import ConfigError
 from app.data.charter import Charter, load_charter
 from app.data.communes import Communes, load_communes
 from app.models import Base
@@ -50,7 +52,7 @@ def init_app(app: Flask) -> None:
     contours = app.config["CONTOURS_FILE"]
     app.extensions["outlines"] = load_outlines(Path(app.instance_path, contours), here) if contours else None
     app.extensions["seal"] = _seal_reader(app)
-    db.init_app(app)
+    _bind_database(app)
     app.extensions["migrate"] = LocalProxy(lambda: _migrate(app))
     csrf.init_app(app)
     mail.init_app(app)
@@ -65,6 +67,17 @@ def init_app(app: Flask) -> None:
 def reads_once(engine: Engine) -> dict[str, Any]:
     """Return the options of a connection whose statements only read, each a transaction by itself."""
     return {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {"reads_once": True}
+
+
+def _bind_database(app: Flask) -> None:
+    """Read the address of the database. Raises: ConfigError, which does not show it: a password."""
+    try:
+        db.init_app(app)
+    except (ArgumentError, ImportError, ValueError) as error:
+        raise ConfigError(
+            "SQLALCHEMY_DATABASE_URI names no database that is known here: write it as "
+            "« sqlite:///paraphe.sqlite3 » or « postgresql+psycopg://name:password@host/database »."
+        ) from error
 
 
 def _migrate(app: Flask) -> Any:

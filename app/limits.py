@@ -68,7 +68,8 @@ def init_app(app: Flask) -> None:
     try:
         limiter.init_app(app)
     except ConfigurationError as error:
-        raise ConfigError(f"RATELIMIT_STORAGE_URI: {error}") from error
+        words = "RATELIMIT_STORAGE_URI names no store: write it as « redis://host:6379/0 »."
+        raise ConfigError(words) from error  # not the address itself, which may hold a password
 
 
 def limited(setting: str) -> RouteLimit:

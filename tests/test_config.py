@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from app import create_app
-from app.config import ConfigError
+from app.config import ConfigError, configure
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,11 +30,40 @@ ROOT = Path(__file__).parents[1]
         ({"KEEP_PENDING_DAYS": 0}, "KEEP_PENDING_DAYS is 0: it must be 1 day at least"),
         ({"TIMESTAMP_URL": "tsa.example.fr"}, "TIMESTAMP_URL must begin with http"),
         ({"SEAL_PASSPHRASE": 123456}, "SEAL_PASSPHRASE is of type int"),
+        ({"MAIL_DEFAULT_SENDER": "charte"}, "MAIL_DEFAULT_SENDER must be an address"),
+        ({"MAIL_PORT": 70000}, "MAIL_PORT is 70000"),
+        ({"LETTERS_PER_DAY": 0}, "LETTERS_PER_DAY is 0: it must be 1 at least"),
+        ({"TRUSTED_PROXIES": -1}, "TRUSTED_PROXIES is -1: it must be 0 at least"),
+        ({"SQLALCHEMY_DATABASE_URI": "foo"}, "names no database"),
+        ({"SQLALCHEMY_DATABASE_URI": "mysql://me:pass@host/base"}, "names no database"),
+        ({"SQLALCHEMY_DATABASE_URI": "postgresql+psycopg://me:pass@host:port/base"}, "names no database"),
     ],
 )
 def test_what_is_missing_is_said(settings, changes, words):
     with pytest.raises(ConfigError, match=words):
         create_app(settings | changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('HOST = "…"\nMAIL_PASSWORD = "a-secret\n', "config.py, line 2: is a quote missing"),
+        ("HOST = 1\n\nMAIL_PASSWORD = a_secret\n", "config.py, line 3: NameError"),
+    ],
+)
+def test_a_file_of_settings_that_cannot_be_read(tmp_path, text, words):
+    app = Flask("app", instance_path=str(tmp_path), instance_relative_config=True)
+    (tmp_path / "config.py").write_text(text)
+    with pytest.raises(ConfigError, match=words) as refusal:
+        configure(app, {})
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_host_in_capitals_is_the_same_host(settings):
+    app = create_app(settings | {"SERVER_NAME": "Charte.Example.FR"})
+    assert app.config["SERVER_NAME"] == "charte.example.fr"
+    answer = app.test_client().get("/mentions-legales", headers={"Host": "CHARTE.example.fr"})
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(

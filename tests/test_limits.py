@@ -101,10 +101,13 @@ def test_reading_costs_nothing(candidate, citizen, monkeypatch):
 def test_the_page_says_when_and_keeps_what_was_typed(app, candidate):
     app.config["RATELIMIT_FORMS"] = "2 per 3 seconds"
     tick(candidate, 1)
-    page = candidate.open("/signer")
-    for _ in range(2):
-        page.submit(".formulaire", family_name="")
-    page = page.submit(".formulaire", **ELODIE)
+    form = candidate.open("/signer")
+    for _ in range(20):  # on a slow machine, three may take longer than the limit lasts
+        for _ in range(2):
+            form.submit(".formulaire", family_name="")
+        page = form.submit(".formulaire", **ELODIE)
+        if page.status == 429:
+            break
     assert page.status == 429
     assert page.text("h1") == "Trop de demandes"
     assert "Réessayez dans 1\u00a0minute." in page.text()
@@ -379,7 +382,7 @@ def test_a_store_that_is_down_does_not_take_the_site_down(settings, caplog):
     [
         ("RATELIMIT_FORMS", "many", "write it as"),
         ("RATELIMIT_TICKS", "", "write it as"),
-        ("RATELIMIT_STORAGE_URI", "nowhere://", "nowhere"),
+        ("RATELIMIT_STORAGE_URI", "nowhere://:password@host", "names no store"),
     ],
 )
 def test_a_wrong_limit_stops_the_start(settings, name, value, words):
