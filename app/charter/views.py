@@ -108,8 +108,8 @@ def _is_closed(code: str) -> bool:
 
 def _refuse_closed() -> ResponseReturnValue:
     flash(
-        "Cette signature est confirmée, et cet appareil n’y a pas accès : ce dernier choix n’est pas "
-        "enregistré. Pour la modifier, demandez un lien."
+        "Cette signature n’est pas ouverte sur cet appareil\N{NO-BREAK SPACE}: ce dernier choix n’est pas "
+        "enregistré. Si elle est confirmée, demandez un lien pour la modifier."
     )
     return go_to(url_for(".find"))
 
