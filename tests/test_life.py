@@ -433,5 +433,6 @@ def test_the_whole_life(monkeypatch, tmp_path, database_url):
     often = (
         "arrived", "confirmed", "joined", "issued", "issued again", "moved", "withdrawn", "purged", "waited"
     )  # fmt: skip
-    for what in often:
-        assert Life.seen[what] >= examples / 200, Life.seen
+    if in_memory:  # a tenth of the walks may well miss one
+        for what in often:
+            assert Life.seen[what] >= examples / 200, Life.seen
