@@ -38,7 +38,6 @@ from app.revisions import VERSION
 
 #: Rows read, then written, at a time: a certificate is tens of kilobytes.
 BATCH = 200
-#: Where Alembic notes the revision.
 
 Row = dict[str, Any]
 #: How the values of a column are written where there is no database: "time", "bytes" or "plain".

@@ -155,7 +155,8 @@ def test_a_database_that_was_not_brought_up_to_date(settings):
     status, lines = check(app)
     assert status == 1
     is_a_file = app.config["SQLALCHEMY_DATABASE_URI"].startswith("sqlite")
-    nothing = "is not there" if is_a_file else "at none, the program at 0"
+    assert lines["database"].startswith("error ")
+    nothing = " is not there: `upgrade` makes" if is_a_file else "error at none, the program at 0"
     assert nothing in lines["database"]
     with app.app_context():
         upgrade()

@@ -433,6 +433,7 @@ def test_the_whole_life(monkeypatch, tmp_path, database_url):
     often = (
         "arrived", "confirmed", "joined", "issued", "issued again", "moved", "withdrawn", "purged", "waited"
     )  # fmt: skip
-    if in_memory:  # a tenth of the walks may well miss one
-        for what in often:
-            assert Life.seen[what] >= examples / 200, Life.seen
+    if not in_memory:  # a tenth of the walks may well miss the rarest
+        often = set(often) - {"issued again", "waited"}
+    for what in often:
+        assert Life.seen[what] >= examples / 200, Life.seen
