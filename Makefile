@@ -9,7 +9,9 @@ IN_VENV = .venv/bin/python -m
 FLASK = FLASK_SERVER_NAME=127.0.0.1:$(PORT) $(IN_VENV) flask --debug
 # One process for each core; the tests of one file share what they start.
 PYTEST = $(IN_VENV) pytest -q --durations=5 --numprocesses auto --dist loadfile --no-loadscope-reorder
-COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+# With their extras: older pips take « coverage[toml] » for another package than the « coverage » that is pinned,
+# and stop at its next release.
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 
 .PHONY: help run test test-postgresql test-faults lint coverage mutants audit fuzz bench soak bench-certificate bench-register lock clean

@@ -1,10 +1,13 @@
 """The documents say what is: settings, files, and no address of a registry."""
 
 import hashlib
+import importlib.metadata
 import re
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from app.config import DEFAULTS
 
@@ -41,3 +44,19 @@ def test_lock_files_hold_hashes_and_no_host():
         text = (ROOT / name).read_text()
         assert "--hash=sha256:" in text
         assert "://" not in text
+
+
+def test_lock_files_pin_extras_by_name():
+    """Where they do not, pip 23 takes the newest « coverage[toml] », then finds no hash for it."""
+    pinned = set(re.findall(r"^(\S+)==", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE))
+    asked = [
+        requirement
+        for distribution in importlib.metadata.distributions()
+        for requirement in map(Requirement, distribution.requires or ())
+        if requirement.extras and (requirement.marker is None or requirement.marker.evaluate({"extra": ""}))
+    ]
+    assert any(requirement.name == "coverage" for requirement in asked)
+    for requirement in asked:
+        for extra in requirement.extras:
+            wanted = rf"{canonicalize_name(requirement.name)}\[([\w-]+,)*{extra}(,[\w-]+)*\]"
+            assert any(re.fullmatch(wanted, pin) for pin in pinned), requirement
