@@ -18,7 +18,7 @@ import flask_mail
 from flask import Flask, current_app
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 
 from app import listing
 from app.clock import now
@@ -82,30 +82,38 @@ def deliver_due() -> int:
     sent = 0
     for letter in _claimed():
         try:
-            message = compose(letter)
-            if message is not None:
-                file(letter)
-                enclose(letter, message)
-            db.session.commit()  # what was read is let go: the relay may take its time, nobody waits for it
-            if message is None:
-                _let_go(letter)
-            else:
-                _send(message)
-                letter.state, letter.sent_at, letter.trouble = LetterState.SENT, now(), None
-                sent += 1
-        except Refused as error:
-            letter.state, letter.trouble = LetterState.REFUSED, str(error)[:200]
-            log.warning("letter %s refused", letter.id)  # its trouble may name the address: not in a log
-        except Exception as error:  # a letter is owed: whatever happened, try again later
-            letter.trouble = f"{type(error).__name__}: {error}"[:200]
-            letter.due_at = now() + RETRIES[min(letter.attempts, len(RETRIES)) - 1]
-            log.warning("letter %s delayed: %s", letter.id, type(error).__name__)
-        if letter.kind is LetterKind.WITHDRAWN and letter.state is not LetterState.WAITING:
-            letter.address, letter.trouble = "", None  # all else was erased already
-        try:
-            db.session.commit()
-        except StaleDataError:  # erased while the relay was spoken to, with what it was about
+            sent += _deliver(letter)
+        except (ObjectDeletedError, StaleDataError):  # erased meanwhile, with what it was about
             db.session.rollback()
+    return sent
+
+
+def _deliver(letter: Letter) -> bool:
+    """Try one letter, keep what came of it, and return whether it was sent."""
+    sent = False
+    try:
+        message = compose(letter)
+        if message is not None:
+            file(letter)
+            enclose(letter, message)
+        db.session.commit()  # what was read is let go: the relay may take its time, nobody waits for it
+        if message is None:
+            _let_go(letter)
+        else:
+            _send(message)
+            letter.state, letter.sent_at, letter.trouble = LetterState.SENT, now(), None
+            sent = True
+    except Refused as error:
+        letter.state, letter.trouble = LetterState.REFUSED, str(error)[:200]
+        log.warning("letter %s refused", letter.id)  # its trouble may name the address: not in a log
+    except Exception as error:  # a letter is owed: whatever happened, try again later
+        db.session.rollback()  # where the database said no, it hears nothing before that
+        letter.due_at = now() + RETRIES[min(letter.attempts, len(RETRIES)) - 1]
+        letter.trouble = f"{type(error).__name__}: {error}"[:200]
+        log.warning("letter %s delayed: %s", letter.id, type(error).__name__)
+    if letter.kind is LetterKind.WITHDRAWN and letter.state is not LetterState.WAITING:
+        letter.address, letter.trouble = "", None  # all else was erased already
+    db.session.commit()
     return sent
 
 
@@ -135,6 +143,7 @@ def _warn_of_seal() -> None:
 def _claimed() -> Iterator[Letter]:
     """Claim due letters one by one, each in its own short transaction."""
     while True:
+        db.session.expire_all()  # rows outlive a commit here, and people wrote during the last letter
         moment = now()
         # Nothing waits for longer than the longest retry: a clock that was wrong wrote a later time.
         is_due = or_(Letter.due_at <= moment, Letter.due_at > moment + RETRIES[-1])

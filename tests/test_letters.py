@@ -115,6 +115,26 @@ def test_nobody_waits_for_the_relay(app, candidate, deliver, mailbox):
     assert stored(app)[2] == "written meanwhile"
 
 
+def test_what_is_written_while_a_letter_leaves_is_in_the_next(app, candidate, deliver, mailbox):
+    """One round finds the signature as it is at each letter, not as it was at the first."""
+    sign(candidate)
+    deliver()
+    confirm(candidate, mailbox)
+    owner = candidate.open("/ma-signature/corriger")
+
+    def move() -> None:
+        mailbox.meanwhile = lambda: None
+        assert owner.submit(".formulaire", email="ailleurs@example.org").url == "/ma-signature"
+
+    mailbox.meanwhile = move
+    assert deliver() == 3
+    assert {letter["X-Envelope-To"] for letter in mailbox.letters[2:]} == {
+        "ailleurs@example.org",
+        ELODIE["email"],
+    }
+    assert rows(app, "SELECT DISTINCT state FROM letter") == [("sent",)]
+
+
 def test_what_the_relay_holds_against_us_is_not_the_letter_s_fault(app, candidate, deliver, mailbox, later):
     sign(candidate)
     mailbox.sender_answer = "530 5.7.0 Authentication required"

@@ -7,11 +7,11 @@ from functools import partial
 import pytest
 from sqlalchemy import create_engine, text
 
-from app import create_app
+from app import courier, create_app
 from app.extensions import db
 from bench import postgres
 from tests.conftest import running_site
-from tests.database import drop_database, new_database, rows
+from tests.database import drop_database, looked_at, new_database, rows
 from tests.faults.people import (
     Person,
     check_whole,
@@ -21,7 +21,7 @@ from tests.faults.people import (
     wait_for_letters,
     wait_until,
 )
-from tests.journeys import sign
+from tests.journeys import confirm, sign
 from tests.visitor import Visitor
 from tests.wire import Wire
 
@@ -102,6 +102,34 @@ def test_a_courier_passes_over_what_another_takes(shared, settings, mailbox):
         assert run.output.startswith("1 sent")
     other.dispose()
     assert [letter["X-Envelope-To"] for letter in mailbox.letters] == ["bruno@example.org"]
+    engine.dispose()
+
+
+def test_a_letter_that_the_database_refuses_waits_a_minute(shared, settings, mailbox, later):
+    """A courier that waits for a row in vain goes on with the next letter."""
+    settings["SQLALCHEMY_DATABASE_URI"] = f"{shared}&options=-clock_timeout%3D100ms"
+    app = create_app(settings)
+    with app.app_context():
+        engine = db.engine
+        db.create_all()
+
+    def deliver() -> int:
+        with app.app_context():
+            return courier.deliver_due()
+
+    candidate = Visitor(app)
+    sign(candidate)
+    deliver()
+    confirm(candidate, mailbox)
+    sign(Visitor(app), email="bruno@example.org")
+    with looked_at(shared) as connection:
+        connection.execute(text("SELECT id FROM signature WHERE status = 'confirmed' FOR UPDATE"))
+        assert deliver() == 1
+    assert mailbox.letters[1]["X-Envelope-To"] == "bruno@example.org"
+    ((attempts, trouble),) = rows(shared, "SELECT attempts, trouble FROM letter WHERE state = 'waiting'")
+    assert (attempts, trouble.partition(":")[0]) == (1, "OperationalError")
+    later(seconds=61)
+    assert deliver() == 1
     engine.dispose()
 
 
