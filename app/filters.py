@@ -32,13 +32,14 @@ def init_app(app: Flask) -> None:
         panels=_panels(app),
         capitalize_first=lambda text: text[:1].upper() + text[1:],
     )
-    integrity = _integrity(app)
+    integrity, communes_datalist = _integrity(app), _communes_datalist(app)
     app.context_processor(
         lambda: {
             "charter": charter,
             "silence_until": lambda: charter.campaign.silence_until(now()),
             "public_url": public_url,
             "integrity": integrity,
+            "communes_datalist": communes_datalist,
         }
     )
 
@@ -51,6 +52,17 @@ def _integrity(app: Flask) -> Callable[[str], str]:
         return f"sha256-{base64.b64encode(digest).decode()}"
 
     return name if app.debug else cache(name)  # scripts are being edited
+
+
+def _communes_datalist(app: Flask) -> Callable[[], Markup]:
+    """Return what draws the communes that a field suggests: once, they are the same for everybody."""
+
+    def draw() -> Markup:
+        template = app.jinja_env.get_template("_communes.html")
+        drawn = template.render(communes=app.extensions["communes"])
+        return Markup(drawn)  # noqa: S704  # nosec B704  # a template of ours, that escapes
+
+    return draw if app.debug else cache(draw)  # templates are being edited
 
 
 def _panels(app: Flask) -> Callable[[Collection[int]], Markup]:

@@ -8,11 +8,12 @@ stood, except that what is taken back is gone at once; the rest waits for `catch
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from os.path import commonprefix
 from typing import Any
 
 from flask_sqlalchemy.session import Session
-from sqlalchemy import ColumnElement, Connection, delete, event, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, event, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import UOWTransaction
 from sqlalchemy.orm.attributes import set_committed_value
@@ -146,8 +147,8 @@ def _replace(
     difference = counts(new)
     difference.subtract(counts(old))
     tally(session, difference)
-    for epci in sorted({line["epci"] for line in (old, new) if line}):
-        _add(session, Revision, {"epci": epci}, {"number": 1}, changed_at=moment)
+    places = sorted({line["epci"] for line in (old, new) if line})
+    _add(session, Revision, "number", [{"epci": epci, "number": 1, "changed_at": moment} for epci in places])
 
 
 def respell(session: Session, line: Mapping[str, Any]) -> None:
@@ -165,21 +166,30 @@ def unspell(session: Session, code: str) -> None:
 def tally(session: Session, difference: Mapping[tuple[int, str, Role], int]) -> None:
     """Add to the tallies; one that comes to nothing goes, or it would tell what somebody took back."""
     # In one order everywhere: two who count in the same commune wait, and never for each other.
-    for number, commune, role in sorted(difference, key=lambda key: (*key[:2], key[2].value)):
-        if more := difference[number, commune, role]:
-            key = {"number": number, "commune": commune, "role": role}
-            _add(session, Tally, key, {"count": more})
-            if more < 0:
-                session.execute(delete(Tally).filter_by(**key, count=0), execution_options=_PLAIN)
+    keys = sorted(difference, key=lambda key: (*key[:2], key[2].value))
+    rows: list[dict[str, Any]] = [
+        {"number": number, "commune": commune, "role": role, "count": more}
+        for number, commune, role in keys
+        if (more := difference[number, commune, role])
+    ]
+    _add(session, Tally, "count", rows)
+    if less := {row["commune"] for row in rows if row["count"] < 0}:
+        gone = delete(Tally).where(Tally.commune.in_(sorted(less)), Tally.count == 0)
+        session.execute(gone, execution_options=_PLAIN)
 
 
-def _add(
-    session: Session, table: Any, key: Mapping[str, Any], more: Mapping[str, int], **others: Any
-) -> None:
-    """Add to the numbers of a row, which is made if it is not there."""
-    row = _INSERT[session.get_bind().dialect.name](table).values(**key, **more, **others)
-    sums = {name: getattr(table, name) + row.excluded[name] for name in more}
-    session.execute(row.on_conflict_do_update(index_elements=list(key), set_={**sums, **others}))
+def _add(session: Session, table: Any, total: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add to one column of rows, each made if it is not there; what else they say takes its place."""
+    if rows:
+        session.execute(_adding(session.get_bind().dialect.name, table.__table__, total), rows)
+
+
+@cache
+def _adding(dialect: str, table: Table, total: str) -> Any:
+    row = _INSERT[dialect](table)
+    changed = {column.name: row.excluded[column.name] for column in table.columns if not column.primary_key}
+    changed[total] += table.columns[total]
+    return row.on_conflict_do_update(index_elements=table.primary_key, set_=changed)
 
 
 def _set(session: Session, table: Any, where: ColumnElement[bool], **values: Any) -> None:

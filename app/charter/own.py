@@ -8,7 +8,7 @@ from app.charter.forms import AmendForm, IdentityForm, SwitchForm, wording
 from app.charter.views import bp, is_good, may_write, opened, status_of
 from app.charter.visitor import close_signature, open_signature, require_signatory
 from app.clock import now
-from app.extensions import communes, db
+from app.extensions import db
 from app.limits import limited
 from app.models import ConsentPurpose, Event, LetterKind, Signature, Status
 from app.tokens import DENY_SIGNATURE, MOVE_SIGNATURE
@@ -51,7 +51,7 @@ def _amend_page(
     form: AmendForm, signature: Signature, *, status: int, problem: str | None = None
 ) -> ResponseReturnValue:
     shown = form.shown.data if status == 422 else signing.identity(signature)
-    page = render_template("charter/amend.html", form=form, shown=shown, problem=problem, communes=communes)
+    page = render_template("charter/amend.html", form=form, shown=shown, problem=problem)
     return page, status
 
 

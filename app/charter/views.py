@@ -46,7 +46,7 @@ from app.charter.visitor import (
 )
 from app.clock import now
 from app.drafts import Draft
-from app.extensions import charter, communes, db
+from app.extensions import charter, db
 from app.htmx import go_to, wants_fragment
 from app.issuing import NotCertifiable, issue
 from app.limits import limited
@@ -159,7 +159,6 @@ def _sign_page(
         signature=signature,
         problems=problems,
         hurried=hurried,
-        communes=communes,
     )
     return page, status
 
@@ -267,7 +266,7 @@ def correct(token: str) -> ResponseReturnValue:
         return redirect(url_for(".confirm", token=token), code=303)
     form = CorrectForm(signature)
     if not form.validate_on_submit():
-        page = render_template("charter/correct.html", form=form, token=token, communes=communes)
+        page = render_template("charter/correct.html", form=form, token=token)
         return page, status_of(form)
     signatory = form.signatory()
     moved = signing.correct(

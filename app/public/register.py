@@ -31,7 +31,6 @@ def _signatories() -> ResponseReturnValue:
         page=page,
         page_size=register.PAGE_SIZE,
         choices=choices(),
-        communes=communes,
     )
     return written, 404 if asked.lost else 200, shown_address(asked.link())
 
