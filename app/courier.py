@@ -18,7 +18,7 @@ import flask_mail
 from flask import Flask, current_app
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
+from sqlalchemy.orm.exc import StaleDataError
 
 from app import listing
 from app.clock import now
@@ -79,13 +79,7 @@ def deliver_due() -> int:
     """
     listing.catch_up(now())
     _warn_of_seal()
-    sent = 0
-    for letter in _claimed():
-        try:
-            sent += _deliver(letter)
-        except (ObjectDeletedError, StaleDataError):  # erased meanwhile, with what it was about
-            db.session.rollback()
-    return sent
+    return sum(_deliver(letter) for letter in _claimed())
 
 
 def _deliver(letter: Letter) -> bool:
@@ -113,7 +107,10 @@ def _deliver(letter: Letter) -> bool:
         log.warning("letter %s delayed: %s", letter.id, type(error).__name__)
     if letter.kind is LetterKind.WITHDRAWN and letter.state is not LetterState.WAITING:
         letter.address, letter.trouble = "", None  # all else was erased already
-    db.session.commit()
+    try:
+        db.session.commit()
+    except StaleDataError:  # erased while the relay was spoken to, with what it was about
+        db.session.rollback()
     return sent
 
 

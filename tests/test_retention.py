@@ -231,15 +231,17 @@ def test_a_link_to_a_withdrawn_signature_opens_nothing(app, candidate, citizen, 
     assert candidate.open("/ma-signature").url == "/retrouver"
 
 
-def test_a_letter_on_its_way_while_its_signature_is_erased(app, candidate, deliver, mailbox):
+@pytest.mark.parametrize(("answer", "sent"), [("250 OK", 2), ("451 later", 0), ("550 no", 0)])
+def test_a_letter_on_its_way_while_its_signature_is_erased(app, candidate, deliver, mailbox, answer, sent):
     sign(candidate)
     sign(Visitor(app), email="luc@example.org")
 
     def erase() -> None:
         rows(app, "DELETE FROM letter WHERE address = :address", address=ELODIE["email"])
 
-    mailbox.meanwhile = erase
-    assert deliver() == 2
+    mailbox.answer, mailbox.meanwhile = answer, erase
+    assert deliver() == sent
+    assert rows(app, "SELECT address, attempts FROM letter") == [("luc@example.org", 1)]
 
 
 # The run itself
