@@ -7,7 +7,7 @@ ARGS ?=
 
 IN_VENV = .venv/bin/python -m
 FLASK = FLASK_SERVER_NAME=127.0.0.1:$(PORT) $(IN_VENV) flask --debug
-# One process for each core; the tests of one file share what they start.
+# The tests of one file share what they start. How many processes: tests/conftest.py.
 PYTEST = $(IN_VENV) pytest -q --durations=5 --numprocesses auto --dist loadfile --no-loadscope-reorder
 # With their extras: older pips take « coverage[toml] » for another package than the « coverage » that is pinned,
 # and stop at its next release.

@@ -48,6 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=("sqlite", "postgresql"), default="sqlite", help="what to run on")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run three processes on two cores: for a third of the time, tests wait for a server or a browser."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, and say so, what this machine cannot run; in CI nothing may be. Long files first."""
     items.sort(key=lambda item: item.path.name not in LONGEST)

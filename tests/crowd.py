@@ -65,6 +65,7 @@ def app_on(database: str) -> Flask:
             "SQLALCHEMY_DATABASE_URI": database,
             "MAIL_SERVER": "127.0.0.1",
             "MAIL_DEFAULT_SENDER": "charte@example.org",
+            "RATELIMIT_ENABLED": False,
         }
     )
 

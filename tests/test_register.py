@@ -11,27 +11,33 @@ from app.loading import by_code
 from app.models import Pledge, Role, Signature
 from app.signatures import commune_of
 from app.text import fold
-from tests.crowd import START, fill, person
-from tests.journeys import ELODIE, sign, signed_and_confirmed
+from tests.crowd import START, app_on, fill, person
+from tests.journeys import ELODIE, listed, sign, signed_and_confirmed
 from tests.visitor import Visitor
 
+PLACES = ("24520", "24067")  # Sarlat-la-Canéda, Le Bugue
 PEOPLE = [("Anne", "Le Bugue"), ("Bruno", "Sarlat-la-Canéda"), ("Chloé", "Sarlat-la-Canéda")]
 
 
 @pytest.fixture
-def people(app, deliver, mailbox, later):
+def people(app, later):
     for name, commune in PEOPLE:
-        signed_and_confirmed(
-            Visitor(app),
-            deliver,
-            mailbox,
-            2,
-            5,
-            given_name=name,
-            commune=commune,
-            email=f"{name[0]}@example.org",
-        )
+        listed(app, 2, 5, given_name=name, commune=commune, email=f"{name[0]}@example.org")
         later(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def crowded(module_database):
+    """An application on a register of many, which the tests of this file only read."""
+    app = app_on(module_database)
+    with app.app_context():
+        db.create_all()
+        fill(app, 300)
+        db.session.add_all(person(300 + i, commune=insee) for i, insee in enumerate(PLACES * 20))
+        db.session.commit()
+        engine = db.engine
+    yield app
+    engine.dispose()
 
 
 def entries(page):
@@ -133,9 +139,6 @@ def test_by_name_is_alphabetical(app, citizen):
     assert all_of(citizen, "/signataires?tri=nom") == [code for _, code in wanted]
 
 
-PLACES = ("24520", "24067")  # Sarlat-la-Canéda, Le Bugue
-
-
 @pytest.mark.parametrize(
     ("asked", "wanted"),
     [
@@ -167,11 +170,9 @@ PLACES = ("24520", "24067")  # Sarlat-la-Canéda, Le Bugue
         ("commune=Sarlat&engagement=1&tri=nom", lambda s, c: c.insee == "24520" and 1 in s.pledges),
     ],
 )  # fmt: skip
-def test_every_filter_finds_all_and_no_more(app, citizen, asked, wanted):
-    fill(app, 300)
-    with app.app_context():
-        db.session.add_all(person(300 + i, commune=insee) for i, insee in enumerate(PLACES * 20))
-        db.session.commit()
+def test_every_filter_finds_all_and_no_more(crowded, asked, wanted):
+    citizen = Visitor(crowded)
+    with crowded.app_context():
         rows = db.session.scalars(select(Signature)).all()
         expected = {s.code for s in rows if wanted(s, commune_of(s))}
     found = all_of(citizen, f"/signataires?{asked}")
