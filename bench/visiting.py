@@ -89,14 +89,26 @@ class Visitor:
         return page
 
     def _answer(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> Page:
-        if self.connection.sock and _is_over(self.connection):  # the server closes what is idle
+        try:
+            answer = self._sent(method, path, body, headers)
+        except (ConnectionResetError, http.client.RemoteDisconnected):
+            # The server closes what is idle, perhaps just then; browsers ask again (RFC 9110, 9.2.2).
+            if method != "GET":
+                raise
             self.connection.close()
-        self.connection.request(method, path, body, dict(headers))
-        answer = self.connection.getresponse()
+            answer = self._sent(method, path, body, headers)
         content = answer.read()
         if answer.headers["Content-Encoding"] == "gzip":
             content = gzip.decompress(content)
         return Page(answer.status, answer.headers, content)
+
+    def _sent(
+        self, method: str, path: str, body: str | None, headers: Mapping[str, str]
+    ) -> http.client.HTTPResponse:
+        if self.connection.sock and _is_over(self.connection):
+            self.connection.close()
+        self.connection.request(method, path, body, dict(headers))
+        return self.connection.getresponse()
 
 
 def _is_over(connection: http.client.HTTPConnection) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from gunicorn.config import Config
 from pypdf import PdfReader
 
 from app.headers import HEADERS, HSTS
@@ -262,3 +263,12 @@ def test_a_site_that_is_down_says_so_in_french_and_logs_nobody(lonely):
     written = "".join(file.read_text() for file in lonely.folder.glob("*.log"))
     for private in ("a-secret-link", source):
         assert private not in written
+
+
+@pytest.mark.caddy
+def test_no_form_is_sent_on_a_connection_that_is_about_to_be_closed():
+    """Caddy asks again by itself for pages only, so it lets go of the application first."""
+    command = [CADDY, "adapt", "--config", str(ROOT / "deploy/Caddyfile")]
+    adapted = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    (kept,) = re.findall(r'"keep_alive":{"idle_timeout":(\d+)}', adapted)  # nanoseconds
+    assert int(kept) / 1e9 < Config().keepalive
