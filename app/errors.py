@@ -4,9 +4,10 @@ import logging
 import math
 from urllib.parse import urlsplit
 
-from flask import Flask, render_template, request, url_for
+from flask import Flask, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
+from markupsafe import escape
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import (
@@ -66,7 +67,7 @@ LABELS = {
 OTHER = ("Demande refusée", "Le site ne peut pas répondre à cette demande.")
 EXPIRED_FORM = (
     "Page restée ouverte trop longtemps",
-    "Par sécurité, votre navigateur doit confirmer l’envoi. Ce que vous avez saisi est gardé ci-dessous.",
+    "Par sécurité, votre navigateur doit confirmer l’envoi. Rien de ce que vous avez saisi n’est perdu.",
 )
 
 
@@ -77,6 +78,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(PoolTimeout, _database_error)
+    app.after_request(_lead_on_in_french)
     # These two speak when nothing can be relied on: they are made now, and only read then.
     with app.test_request_context(base_url=f"http://{app.config['SERVER_NAME']}"):
         css = url_for("static", filename="css/site.css")
@@ -99,8 +101,18 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     return _page(error, *TEXTS.get(status, OTHER))  # Werkzeug's own descriptions are in English
 
 
+def _lead_on_in_french(response: Response) -> Response:
+    """Say where a redirect leads, to whoever is shown what Werkzeug says in English (RFC 9110, 15.4)."""
+    if response.location and 300 <= response.status_code < 400:
+        response.set_data(
+            f'<!doctype html>\n<html lang="fr">\n<title>Page suivante</title>\n'
+            f'<p><a href="{escape(response.location)}">Continuer</a>\n'
+        )
+    return response
+
+
 def _expired_form(error: CSRFError) -> ResponseReturnValue:
-    return _page(error, *EXPIRED_FORM)
+    return _page(error, *EXPIRED_FORM, again=True)
 
 
 def _too_many(error: TooManyRequests) -> ResponseReturnValue:
@@ -111,7 +123,7 @@ def _too_many(error: TooManyRequests) -> ResponseReturnValue:
         error.retry_after = seconds
         wait = duration(60 * math.ceil(seconds / 60)).replace(" ", "\N{NO-BREAK SPACE}")
         text = f"{text} Réessayez dans {wait}."
-    return _page(error, title, text)
+    return _page(error, title, text, again=True)
 
 
 def _database_error(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
@@ -119,23 +131,29 @@ def _database_error(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
     log.error("database: %s", describe(error))  # never the values, which are personal
     db.session.rollback()
     if isinstance(error, IntegrityError):
-        return _page(Conflict(), *TEXTS[409])
-    return _page(ServiceUnavailable(retry_after=30), *TEXTS[503])
+        return _page(Conflict(), *TEXTS[409], again=True)
+    return _page(ServiceUnavailable(retry_after=30), *TEXTS[503], again=True)
 
 
-def _page(error: HTTPException, title: str, text: str) -> ResponseReturnValue:
+def _page(error: HTTPException, title: str, text: str, *, again: bool = False) -> ResponseReturnValue:
+    """Make the page; ``again``: the same form may well be taken the next time it is sent."""
     status = error.code or 500
-    typed = _typed() if status != 413 else []
-    shown = [(LABELS[name], value) for name, value in typed if name in LABELS and value]
+    typed = _typed() if status != 413 else None
+    shown = [(LABELS[name], value) for name, value in typed or () if name in LABELS and value]
     page = render_template(
-        "errors/error.html", status=status, title=title, text=text, typed=typed, shown=shown
+        "errors/error.html",
+        status=status,
+        title=title,
+        text=text,
+        shown=shown,
+        fields=typed if again else None,
     )
     headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
     return page, status, headers
 
 
-def _typed() -> list[tuple[str, str]]:
-    """Return the fields that can be sent again, if our own page sent them.
+def _typed() -> list[tuple[str, str]] | None:
+    """Return the fields that were sent, perhaps none, if it was our own page that sent them.
 
     A foreign page must not make somebody press a button of ours with values of its own.
     """
@@ -144,8 +162,8 @@ def _typed() -> list[tuple[str, str]]:
         origin is not None and urlsplit(origin).netloc != request.host
     )
     if request.method != "POST" or request.endpoint is None or foreign:
-        return []
+        return None
     try:
         return [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
     except BadRequest:
-        return []
+        return None

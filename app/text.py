@@ -6,6 +6,7 @@ import unicodedata
 #: Control, format (bidirectional marks, zero width), surrogate, private, unassigned, separators.
 _UNWANTED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
+_QUOTED = re.compile(r"[«“„\"]\s*([^«»“”„\"]*?)\s*[»”“\"]")
 _EXTRA_MARKS = re.compile(r"([\u0300-\u036f])[\u0300-\u036f]+")
 
 
@@ -19,6 +20,12 @@ def clean_line(text: str) -> str:
     text = "".join(c for c in text if unicodedata.category(c) not in _UNWANTED)
     text = _EXTRA_MARKS.sub(r"\1", text)
     return " ".join(text.split()).replace("'", "’")
+
+
+def without_quotes(line: str) -> str:
+    """Return a clean line without the quotation marks around all of it: pages put ours there."""
+    quoted = _QUOTED.fullmatch(line)
+    return quoted[1] if quoted else line
 
 
 def fold(text: str) -> str:

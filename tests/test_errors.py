@@ -7,7 +7,7 @@ import pytest
 from flask import abort
 
 from app.errors import TEXTS
-from tests.journeys import ELODIE, tick
+from tests.journeys import ELODIE, come_back, signed_and_confirmed, tick
 
 
 @pytest.mark.parametrize("status", sorted(set(TEXTS) - {500}))
@@ -56,6 +56,27 @@ def test_an_expired_form_keeps_what_was_typed(candidate):
     assert page.text("h1") == "Page restée ouverte trop longtemps"
     assert ELODIE["list_name"] in page.text(".saisie")
     assert page.submit("main form").url == "/signer/envoye"
+
+
+def test_an_expired_button_can_be_pressed_again(candidate, deliver, mailbox):
+    page = signed_and_confirmed(candidate, deliver, mailbox)
+    come_back(candidate, deliver, mailbox)  # a new session: what an older tab still shows is not of it
+    page = page.submit("#certificat button[formaction]")
+    assert page.status == 400
+    assert page.submit("main form").url == "/ma-signature/certificat"
+
+
+def test_what_was_wrong_is_not_offered_again(candidate):
+    page = candidate.open("/").submit("#prendre-1", taken="perhaps")
+    assert page.status == 422
+    assert "main form" not in page
+    assert "main a[href='/']" in page
+
+
+def test_redirects_are_in_french(candidate):
+    response = candidate.client.get("/ma-signature")
+    assert response.status_code == 303
+    assert response.text.endswith('<p><a href="/retrouver">Continuer</a>\n')
 
 
 def test_too_much_is_refused(candidate):

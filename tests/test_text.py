@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.text import clean_line, fold
+from app.text import clean_line, fold, without_quotes
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,22 @@ from app.text import clean_line, fold
 )
 def test_clean_line(typed, clean):
     assert clean_line(typed) == clean
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("«\N{NO-BREAK SPACE}Ensemble\N{NO-BREAK SPACE}»", "Ensemble"),
+        ('"Ensemble"', "Ensemble"),
+        ("“Ensemble”", "Ensemble"),
+        ("«»", ""),
+        ("« Ensemble » et « demain »", "« Ensemble » et « demain »"),
+        ("Ensemble « demain »", "Ensemble « demain »"),
+        ("Ensemble", "Ensemble"),
+    ],
+)
+def test_quotation_marks_around_all_of_it_are_ours(typed, kept):
+    assert without_quotes(clean_line(typed)) == kept
 
 
 @given(st.text())

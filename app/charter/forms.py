@@ -16,7 +16,7 @@ from app.extensions import charter, communes
 from app.models import ConsentPurpose, Role, Signature
 from app.signatures import commune_of
 from app.signing import Signatory
-from app.text import clean_line
+from app.text import clean_line, without_quotes
 
 
 def _clean(value: str | None) -> str:
@@ -146,7 +146,10 @@ class IdentityForm(EmailForm):
     )
     commune_choice = HiddenField()  # one of the radio buttons offered for an ambiguous name
     list_name = StringField(
-        "Nom de la liste", filters=[_clean], validators=[Printable(80)], render_kw={"autocomplete": "off"}
+        "Nom de la liste",
+        filters=[_clean, without_quotes],
+        validators=[Printable(80)],
+        render_kw={"autocomplete": "off"},
     )
     email = _email_field()  # again, so that it comes last on the page and among the errors
 
