@@ -17,6 +17,7 @@ from flask_limiter import Limiter, RouteLimit
 from limits import parse_many
 from limits.errors import ConfigurationError
 
+import app.counts  # noqa: F401  # the store that « memory:// » names
 from app.config import ConfigError
 
 #: A store that does not answer must keep nobody waiting: seconds, and no second try.

@@ -49,6 +49,7 @@ LAYERS = [
     "health",
     "metrics",
     "watching",
+    "counts",
     "limits",
     "checks",
     "htmx",

@@ -11,6 +11,7 @@ from limits.storage import MemoryStorage
 
 from app import create_app, loading
 from app.config import ConfigError
+from app.counts import Counts
 from app.extensions import db
 from app.limits import SETTINGS, client, limited, limited_when_unknown, limiter, seconds_to_wait
 from app.models import Event, Letter, LetterKind, LetterState, Signature, Status
@@ -81,7 +82,7 @@ def test_every_form_is_limited_or_free(app):
 
 @twice(*SETTINGS)
 def test_reading_costs_nothing(candidate, citizen, monkeypatch):
-    monkeypatch.setattr(MemoryStorage, "incr", lambda *a, **k: pytest.fail("reading was counted"))
+    monkeypatch.setattr(Counts, "incr", lambda *a, **k: pytest.fail("reading was counted"))
     style = candidate.open("/")["link[rel=stylesheet]"]["href"]
     for path in (
         "/",
