@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 
 from flask import current_app
@@ -14,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import courier, health, retention, revisions
-from app.config import ConfigError, missing_facts
+from app.config import DEFAULTS, ConfigError, missing_facts
 from app.extensions import charter, db, seal_file
 from app.french import paris_day
 from app.limits import limiter
@@ -50,6 +51,7 @@ class Finding:
 def look(now: datetime) -> Iterator[Finding]:
     """Look at everything that a site needs; the charter's file and the settings were read by then."""
     yield _charter(now)
+    yield from _names()
     yield _facts()
     yield from _terms()
     yield _seal(now)
@@ -67,6 +69,13 @@ def _charter(now: datetime) -> Finding:
         return Finding(Level.WARNING, "charter", words)
     words = f"{len(charter.commitments)} commitments, edition {charter.edition[:8]}"
     return Finding(Level.OK, "charter", f"{words}, mandate until {campaign.mandate_ends}")
+
+
+def _names() -> Iterator[Finding]:
+    """Look for settings that nothing reads, since their name is not quite that of one."""
+    for name in sorted(set(current_app.config) - set(DEFAULTS)):
+        for meant in get_close_matches(name, DEFAULTS, 1, cutoff=0.8):
+            yield Finding(Level.WARNING, "settings", f"{name} is none: {meant} is")
 
 
 def _facts() -> Finding:

@@ -207,16 +207,14 @@ def _require(app: Flask) -> None:
         raise ConfigError("MAIL_DEFAULT_SENDER must be an address, as charte@example.fr.")
     if not 1 <= config["MAIL_PORT"] <= 65535:
         raise ConfigError(f"MAIL_PORT is {config['MAIL_PORT']}: it must be between 1 and 65535.")
-    for name, least in (("LETTERS_PER_DAY", 1), ("TRUSTED_PROXIES", 0)):
+    days = (name for name in DEFAULTS if name.startswith("KEEP_"))
+    for name, least in {"LETTERS_PER_DAY": 1, "TRUSTED_PROXIES": 0, **dict.fromkeys(days, 1)}.items():
         if config[name] < least:
             raise ConfigError(f"{name} is {config[name]}: it must be {least} at least.")
     if config["LOG_FORMAT"] not in ("text", "json"):
         raise ConfigError("LOG_FORMAT must be text or json.")
     if config["METRICS_TOKEN"] and len(config["METRICS_TOKEN"]) < SECRET_MIN_LENGTH:
         raise ConfigError(f"METRICS_TOKEN is too short: at least {SECRET_MIN_LENGTH} characters are needed.")
-    for name in (name for name in DEFAULTS if name.startswith("KEEP_")):
-        if config[name] < 1:
-            raise ConfigError(f"{name} is {config[name]}: it must be 1 day at least.")
     config["SECRET_KEY"] = config["SECRET_KEY"] or _own_secret(Path(app.instance_path))
     if len(config["SECRET_KEY"]) < SECRET_MIN_LENGTH:
         raise ConfigError(

@@ -66,6 +66,11 @@ def test_a_site_that_lacks_nothing(complete, mailbox):
     assert mailbox.letters == []
 
 
+def test_a_setting_whose_name_is_not_quite_one(complete):
+    status, lines = check(complete(TRUSTED_PROXY=1, WTF_I18N_ENABLED=True))
+    assert (status, lines["settings"]) == (0, "warning TRUSTED_PROXY is none: TRUSTED_PROXIES is")
+
+
 def test_facts_that_are_missing(complete):
     status, lines = check(complete(PUBLISHER="", ACCESS_LOG_DAYS=-1))
     assert (status, lines["legal pages"]) == (1, "error set PUBLISHER, ACCESS_LOG_DAYS")

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
         ({"MAIL_PASSWORD": 123456}, "MAIL_PASSWORD is of type int; it must be str"),
         ({"SERVER_NAME": "https://charte.example.fr"}, "write the host name alone"),
         ({"PREFERRED_URL_SCHEME": "ftp"}, "must be http or https"),
-        ({"KEEP_PENDING_DAYS": 0}, "KEEP_PENDING_DAYS is 0: it must be 1 day at least"),
+        ({"KEEP_PENDING_DAYS": 0}, "KEEP_PENDING_DAYS is 0: it must be 1 at least"),
         ({"TIMESTAMP_URL": "tsa.example.fr"}, "TIMESTAMP_URL must begin with http"),
         ({"SEAL_PASSPHRASE": 123456}, "SEAL_PASSPHRASE is of type int"),
         ({"MAIL_DEFAULT_SENDER": "charte"}, "MAIL_DEFAULT_SENDER must be an address"),
