@@ -16,6 +16,7 @@ from app import (
     charter,
     cli,
     dev,
+    drafts,
     errors,
     extensions,
     filters,
@@ -78,6 +79,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     configure(app, overrides or {})
     logs.init_app(app)
     extensions.init_app(app)
+    drafts.init_app(app)
     health.init_app(app)
     metrics.init_app(app)
     limits.init_app(app)

@@ -1,0 +1,111 @@
+"""Answers of many browsers at once, which share a transaction."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
+
+from app import drafts, sqlite
+from app.clock import now
+from app.drafts import Draft
+from app.extensions import db
+from app.models import new_code
+from tests.database import looked_at, rows
+
+PRESSING = 6
+
+
+@pytest.fixture
+def commits(app):
+    """Count the transactions of the application that are made durable."""
+    seen = []
+    with app.app_context():
+        event.listen(db.engine, "commit", seen.append)
+    return seen
+
+
+@contextmanager
+def nobody_writes(app):
+    """Keep all others from writing drafts."""
+    with looked_at(app) as connection:
+        if connection.dialect.name == "sqlite":
+            connection.execute(text("UPDATE signature SET id = id WHERE false"))
+        else:
+            connection.execute(text("LOCK TABLE signature IN EXCLUSIVE MODE"))
+        yield
+
+
+def at_once(app, *answers):
+    """Give answers (code, number, taken), each from a thread, while nobody can write; return what came."""
+    desk = app.extensions["drafts"]
+    came = threading.Semaphore(0)
+
+    def press(code, number, taken):
+        with app.app_context():
+            came.release()
+            return drafts.answer(code, number, taken=taken, now=now())
+
+    with ThreadPoolExecutor(len(answers)) as pool:
+        with nobody_writes(app):
+            futures = []
+            for number, answer in enumerate(answers, 1):
+                futures.append(pool.submit(press, *answer))
+                came.acquire()
+                deadline = time.monotonic() + 10
+                # On PostgreSQL the first one has begun, and has left the desk.
+                while len(desk._waiting) + desk._writing.locked() < number and time.monotonic() < deadline:
+                    time.sleep(0.001)
+        return [future.result() for future in futures]
+
+
+def test_whoever_waits_is_written_with_the_others(app, commits):
+    codes = [new_code() for _ in range(PRESSING)]
+    came = at_once(app, *((code, number, True) for number, code in enumerate(codes, 1)))
+    assert came == [Draft(code, {number}) for number, code in enumerate(codes, 1)]
+    assert len(commits) <= 2
+    assert rows(app, "SELECT count(*) FROM signature") == [(PRESSING,)]
+    assert sorted(rows(app, "SELECT number FROM pledge")) == [(n,) for n in range(1, PRESSING + 1)]
+
+
+def test_presses_on_one_draft_are_taken_in_turn(app):
+    code, other = new_code(), new_code()
+    came = at_once(app, (code, 3, True), (other, 1, True), (code, 3, False), (code, 5, True), (code, 5, True))
+    assert came[1] == Draft(other, {1})
+    assert came[-1] == Draft(code, {5})
+    assert sorted(rows(app, "SELECT number FROM pledge")) == [(1,), (5,)]
+
+
+def test_one_that_is_no_draft_any_more_is_told_so_alone(app):
+    closed, code = new_code(), new_code()
+    with app.app_context():
+        assert drafts.answer(closed, 1, taken=True, now=now()) == Draft(closed, {1})
+    rows(app, "UPDATE signature SET status = 'withdrawn', withdrawn_at = created_at")
+    assert at_once(app, (closed, 2, True), (code, 2, True), (closed, 1, False)) == [
+        None,
+        Draft(code, {2}),
+        None,
+    ]
+    assert sorted(rows(app, "SELECT number FROM pledge")) == [(1,), (2,)]
+
+
+@pytest.mark.sqlite
+def test_what_cannot_be_written_is_said_to_each(app, monkeypatch):
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.5)
+    codes = [new_code() for _ in range(PRESSING)]
+
+    def press(code):
+        with app.app_context():
+            try:
+                return drafts.answer(code, 1, taken=True, now=now())
+            except DBAPIError as error:
+                return type(error).__name__
+
+    with ThreadPoolExecutor(PRESSING) as pool:
+        with nobody_writes(app):
+            assert set(pool.map(press, codes)) == {"OperationalError"}
+        assert all(draft == Draft(draft.code, {1}) for draft in pool.map(press, codes))
+    assert rows(app, "SELECT count(*) FROM pledge") == [(PRESSING,)]
