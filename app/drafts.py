@@ -120,9 +120,8 @@ class Desk:
                 with connection.begin():  # which may take its time: who comes meanwhile is written too
                     batch = self._take()
                     ids = _store(connection, [answer for answer, _ in batch])
-                connection.execution_options(
-                    **reads_once(self._engine)
-                )  # the next writer need not wait for this
+                # Whoever writes next need not wait for what is only read.
+                connection.execution_options(**reads_once(self._engine))
                 numbers = defaultdict(set)
                 for signature_id, number in connection.execute(_NUMBERS, {"ids": list(ids.values())}):
                     numbers[signature_id].add(number)

@@ -19,6 +19,7 @@ PARTS = (
     "app.signing.*",
     "app.tokens.*",
     "app.limits.*",
+    "app.counts.*",
     "app.loading.x_may_write__*",
     "app.retention.*",
     "app.ledger.*",
