@@ -117,6 +117,7 @@ def test_nobody_waits_for_the_relay(app, candidate, deliver, mailbox):
 
 def test_what_is_written_while_a_letter_leaves_is_in_the_next(app, candidate, deliver, mailbox):
     """One round finds the signature as it is at each letter, not as it was at the first."""
+    app.config["MAIL_TIMEOUT"] = 60  # a whole page is made while the relay is waited for
     sign(candidate)
     deliver()
     confirm(candidate, mailbox)
