@@ -12,6 +12,8 @@ from limits.storage import Storage
 
 #: Seconds between two times that what is over is forgotten.
 SWEEP = 60.0
+#: How many, and until when (seconds since 1970), where nothing was counted.
+NOTHING = (0, 0.0)
 
 
 class Counts(Storage):
@@ -19,10 +21,10 @@ class Counts(Storage):
 
     STORAGE_SCHEME = ["memory"]  # in the place of the library's
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, *_: Any, **__: Any) -> None:
+        super().__init__()
         self._lock = threading.Lock()
-        self._counts: dict[str, tuple[int, float]] = {}  # how many, and until when (seconds since 1970)
+        self._counts: dict[str, tuple[int, float]] = {}
         self._sweep_at = 0.0
 
     @property
@@ -37,7 +39,7 @@ class Counts(Storage):
             if moment >= self._sweep_at:
                 self._counts = {name: one for name, one in self._counts.items() if one[1] > moment}
                 self._sweep_at = moment + SWEEP
-            count, until = self._counts.get(key, (0, 0.0))
+            count, until = self._counts.get(key, NOTHING)
             if until <= moment:
                 count, until = 0, moment + expiry
             self._counts[key] = count + amount, until
@@ -45,12 +47,12 @@ class Counts(Storage):
 
     def get(self, key: str) -> int:
         """Return a count, 0 where it is over."""
-        count, until = self._counts.get(key, (0, 0.0))
+        count, until = self._counts.get(key, NOTHING)
         return count if until > time.time() else 0
 
     def get_expiry(self, key: str) -> float:
-        """Return when a count is over; now, where there is none."""
-        return self._counts.get(key, (0, time.time()))[1]
+        """Return when a count is over; now, where none goes on."""
+        return max(self._counts.get(key, NOTHING)[1], time.time())
 
     def check(self) -> bool:
         """Whether it can be reached."""

@@ -36,6 +36,7 @@ def test_a_count_lasts_as_long_as_its_first_said(moment):
     assert store.get_expiry("a") == 1_000_010
     moment[0] += 1
     assert (store.get("a"), store.get("b")) == (0, 1)
+    assert store.get_expiry("a") == moment[0]
     assert store.incr("a", 10) == 1
     assert store.get_expiry("a") == 1_000_020
 
@@ -45,11 +46,11 @@ def test_what_is_over_is_forgotten(moment):
     store.incr("short", 1)
     store.incr("long", 10 * SWEEP)
     moment[0] += SWEEP - 1
-    store.incr("other", 1)
+    store.incr("other", 1)  # over at the very moment of the next sweep
     assert set(store._counts) == {"short", "long", "other"}
     moment[0] += 1
-    store.incr("other", 1)
-    assert set(store._counts) == {"long", "other"}
+    store.incr("new", 1)
+    assert set(store._counts) == {"long", "new"}
 
 
 def test_one_or_all_are_forgotten():

@@ -13,7 +13,7 @@ from app import create_app, loading
 from app.config import ConfigError
 from app.counts import Counts
 from app.extensions import db
-from app.limits import SETTINGS, client, limited, limited_when_unknown, limiter, seconds_to_wait
+from app.limits import SETTINGS, client, limited, limited_when_unknown, limiter, pseudonym, seconds_to_wait
 from app.models import Event, Letter, LetterKind, LetterState, Signature, Status
 from tests.crowd import person
 from tests.journeys import ELODIE, confirm, sign, tick
@@ -356,6 +356,15 @@ def test_an_answer_of_long_ago_lengthens_nothing(sent):
     db.session.add(person(1, email=EMAIL, events=[Event("confirmed", NOON - 3 * DAY)]))
     sent(NOON - DAY - SECOND)
     assert may_write(1)
+
+
+def test_who_asks_is_named_by_our_secret_alone(app):
+    with app.test_request_context(environ_base={"REMOTE_ADDR": "192.0.2.77"}):
+        name = pseudonym()
+        assert len(name) == 32
+        assert pseudonym() == name
+        app.config["SECRET_KEY"] = "another-secret-that-is-long-enough-too"
+        assert pseudonym() != name
 
 
 class Unreachable(MemoryStorage):
