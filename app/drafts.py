@@ -85,8 +85,8 @@ def find(code: str) -> Draft | None:
 def answer(code: str, number: int, *, taken: bool, now: datetime) -> Draft | None:
     """Take or release one commitment of a draft, which begins with the first; None where it is none any more.
 
-    It is stored when this returns, in no transaction of the session. Taking twice changes nothing, not even
-    the date.
+    It is stored when this returns. The session must not be in a transaction: this would wait for it. Taking
+    twice changes nothing, not even the date.
     """
     desk: Desk = current_app.extensions["drafts"]
     return desk.write(Answer(code, number, taken, now))

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from app.signatures import commune_of
 
 def init_app(app: Flask) -> None:
     """Register the filters and the values that every template has."""
+    panels = _drawn_once(app, "public/_panels.html")
     app.jinja_env.filters.update(
         long_date=french.long_date,
         clock_time=french.clock_time,
@@ -29,10 +30,11 @@ def init_app(app: Flask) -> None:
         commitments_of=french.commitments_of,
         typeset=french.typeset,
         commune=commune_of,
-        panels=_panels(app),
+        panels=lambda numbers: panels(taken=frozenset(numbers)),
         capitalize_first=lambda text: text[:1].upper() + text[1:],
     )
-    integrity, communes_datalist = _integrity(app), _communes_datalist(app)
+    integrity = _integrity(app)
+    communes_datalist = _drawn_once(app, "_communes.html")
     app.context_processor(
         lambda: {
             "charter": charter,
@@ -54,27 +56,16 @@ def _integrity(app: Flask) -> Callable[[str], str]:
     return name if app.debug else cache(name)  # scripts are being edited
 
 
-def _communes_datalist(app: Flask) -> Callable[[], Markup]:
-    """Return what draws the communes that a field suggests: once, they are the same for everybody."""
+def _drawn_once(app: Flask, name: str) -> Callable[..., Markup]:
+    """Return what draws a template of the charter and the communes: once for the same values."""
 
-    def draw() -> Markup:
-        template = app.jinja_env.get_template("_communes.html")
-        drawn = template.render(communes=app.extensions["communes"])
+    def draw(**values: object) -> Markup:
+        extensions = app.extensions
+        template = app.jinja_env.get_template(name)
+        drawn = template.render(charter=extensions["charter"], communes=extensions["communes"], **values)
         return Markup(drawn)  # noqa: S704  # nosec B704  # a template of ours, that escapes
 
     return draw if app.debug else cache(draw)  # templates are being edited
-
-
-def _panels(app: Flask) -> Callable[[Collection[int]], Markup]:
-    """Return what draws the commitments that somebody took: once for each set, many took the same."""
-
-    def draw(numbers: frozenset[int]) -> Markup:
-        template = app.jinja_env.get_template("public/_panels.html")
-        drawn = template.render(charter=app.extensions["charter"], taken=numbers)
-        return Markup(drawn)  # noqa: S704  # nosec B704  # a template of ours, that escapes
-
-    drawn = draw if app.debug else cache(draw)  # templates are being edited
-    return lambda taken: drawn(frozenset(taken))
 
 
 def public_url(endpoint: str, **values: Any) -> str:

@@ -89,11 +89,12 @@ class Visitor:
         return page
 
     def _answer(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> Page:
+        reused = self.connection.sock is not None
         try:
             answer = self._sent(method, path, body, headers)
         except (ConnectionResetError, http.client.RemoteDisconnected):
             # The server closes what is idle, perhaps just then; browsers ask again (RFC 9110, 9.2.2).
-            if method != "GET":
+            if method != "GET" or not reused:
                 raise
             self.connection.close()
             answer = self._sent(method, path, body, headers)
