@@ -5,18 +5,19 @@ What is ticked after the confirmation is in the journal and the register, and go
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import Connection, Engine, bindparam, delete, or_, select
+from sqlalchemy import Connection, Engine, Integer, String, bindparam, delete, func, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.extensions import db, reader, reads_once
+from app.extensions import autocommit
 from app.models import Pledge, Signature, Status
+from app.sqlite import begin_writing
 
 #: A browser may change what nobody has confirmed.
 OPEN = (Status.DRAFT, Status.PENDING)
@@ -56,26 +57,62 @@ _RELEASE = delete(_pledge).where(
 )
 
 
-def _on(insert: Any) -> tuple[Any, Any]:
-    """Return, in the words of one engine, how drafts are begun or touched, and how commitments are taken."""
-    begun = insert(_signature)
+def _touching(begun: Any) -> Any:
+    """Have a draft that has begun already touched, where nobody has confirmed it."""
     touched = begun.on_conflict_do_update(
         index_elements=["code"],
         set_={"touched_at": begun.excluded.touched_at},
         where=or_(*(_signature.c.status == status for status in OPEN)),  # quicker than IN: it is written once
     )
-    return touched.returning(_signature.c.code, _signature.c.id), insert(_pledge).on_conflict_do_nothing()
+    return touched.returning(_signature.c.code, _signature.c.id)
 
 
-_WRITES: Mapping[str, tuple[Any, Any]] = {
-    "sqlite": _on(sqlite.insert),
-    "postgresql": _on(postgresql.insert),
-}
+_TOUCH = _touching(sqlite.insert(_signature))
+_TAKE = sqlite.insert(_pledge).on_conflict_do_nothing()
+
+
+def _touch_and_take() -> Any:
+    """Return what begins or touches drafts and takes commitments, in one statement of PostgreSQL."""
+    at = postgresql.ARRAY(_pledge.c.taken_at.type)
+    draft = (
+        func.unnest(bindparam("codes", type_=postgresql.ARRAY(String)), bindparam("touched_at", type_=at))
+        .table_valued("code", "at")
+        .render_derived("draft")
+    )
+    status = literal(Status.DRAFT, _signature.c.status.type)
+    begun = postgresql.insert(_signature).from_select(
+        ["code", "status", "created_at", "touched_at", "access_count"],
+        select(draft.c.code, status, draft.c.at, draft.c.at, literal(0)),
+        include_defaults=False,
+    )
+    touched = _touching(begun).cte("touched")
+    answer = (
+        func.unnest(
+            bindparam("of", type_=postgresql.ARRAY(String)),
+            bindparam("numbers", type_=postgresql.ARRAY(Integer)),
+            bindparam("taken_at", type_=at),
+        )
+        .table_valued("code", "number", "at")
+        .render_derived("answer")
+    )
+    taken = (
+        postgresql.insert(_pledge)
+        .from_select(
+            ["signature_id", "number", "taken_at"],
+            select(touched.c.id, answer.c.number, answer.c.at).join(answer, answer.c.code == touched.c.code),
+        )
+        .on_conflict_do_nothing()
+        .cte("taken")
+    )
+    return select(touched.c.code, touched.c.id).add_cte(taken)
+
+
+_TOUCH_AND_TAKE = _touch_and_take()
 
 
 def find(code: str) -> Draft | None:
     """Return the draft of that code, empty until something is ticked; None where it is no draft any more."""
-    with reader.connect() as connection:
+    with autocommit.connect() as connection:
         found = connection.execute(_FIND, {"code": code}).all()
     if found and found[0].status not in OPEN:
         return None
@@ -117,11 +154,11 @@ class Desk:
         batch: list[tuple[Answer, Future[Draft | None]]] = []
         try:
             with self._engine.connect() as connection:
-                with connection.begin():  # which may take its time: who comes meanwhile is written too
-                    batch = self._take()
-                    ids = _store(connection, [answer for answer, _ in batch])
-                # Whoever writes next need not wait for what is only read.
-                connection.execution_options(**reads_once(self._engine))
+                if connection.dialect.name == "sqlite":
+                    begin_writing(connection)  # which may take its time: who comes meanwhile is written too
+                batch = self._take()
+                ids = _store(connection, [answer for answer, _ in batch])
+                connection.commit()
                 numbers = defaultdict(set)
                 for signature_id, number in connection.execute(_NUMBERS, {"ids": list(ids.values())}):
                     numbers[signature_id].add(number)
@@ -141,32 +178,58 @@ def _store(connection: Connection, answers: Sequence[Answer]) -> dict[str, int]:
     """Write answers in the order in which they came; return the number of each draft that is still one.
 
     The rows of drafts are written first, and in one order everywhere: two presses on one draft, from two
-    processes, wait for each other, and two drafts never do so crosswise.
+    processes, wait for each other, and two drafts never do so crosswise. Releasing comes after, in a
+    statement of its own: it must see what the other process has taken meanwhile.
     """
-    touch, take = _WRITES[connection.dialect.name]
-    touched = {answer.code: answer.at for answer in answers}
-    begun = [
-        {"code": code, "status": Status.DRAFT, "created_at": at, "touched_at": at, "access_count": 0}
-        for code, at in sorted(touched.items())
-    ]
-    ids: dict[str, int] = {row.code: row.id for row in connection.execute(touch, begun)}
-    last = {(answer.code, answer.number): answer for answer in answers if answer.code in ids}
-    taken = [
-        {"signature_id": ids[answer.code], "number": answer.number, "taken_at": answer.at}
-        for answer in last.values()
-        if answer.taken
-    ]
+    touched = sorted({answer.code: answer.at for answer in answers}.items())
+    last = {(answer.code, answer.number): answer for answer in answers}.values()
+    taken = [answer for answer in last if answer.taken]
+    touch_and_take = _in_one_statement if connection.dialect.name == "postgresql" else _one_after_the_other
+    ids = touch_and_take(connection, touched, taken)
     released = [
-        {"of": ids[answer.code], "released": answer.number} for answer in last.values() if not answer.taken
+        {"of": ids[answer.code], "released": answer.number}
+        for answer in last
+        if not answer.taken and answer.code in ids
     ]
-    if taken:
-        connection.execute(take, taken)
     if released:
         connection.execute(_RELEASE, released)
     return ids
 
 
+def _one_after_the_other(
+    connection: Connection, touched: Sequence[tuple[str, datetime]], taken: Sequence[Answer]
+) -> dict[str, int]:
+    begun = [
+        {"code": code, "status": Status.DRAFT, "created_at": at, "touched_at": at, "access_count": 0}
+        for code, at in touched
+    ]
+    ids: dict[str, int] = {row.code: row.id for row in connection.execute(_TOUCH, begun)}
+    pledges = [
+        {"signature_id": ids[answer.code], "number": answer.number, "taken_at": answer.at}
+        for answer in taken
+        if answer.code in ids
+    ]
+    if pledges:
+        connection.execute(_TAKE, pledges)
+    return ids
+
+
+def _in_one_statement(
+    connection: Connection, touched: Sequence[tuple[str, datetime]], taken: Sequence[Answer]
+) -> dict[str, int]:
+    rows = connection.execute(
+        _TOUCH_AND_TAKE,
+        {
+            "codes": [code for code, _ in touched],
+            "touched_at": [at for _, at in touched],
+            "of": [answer.code for answer in taken],
+            "numbers": [answer.number for answer in taken],
+            "taken_at": [answer.at for answer in taken],
+        },
+    )
+    return {row.code: row.id for row in rows}
+
+
 def init_app(app: Flask) -> None:
     """Give each application a desk of its own."""
-    with app.app_context():
-        app.extensions["drafts"] = Desk(db.engine)
+    app.extensions["drafts"] = Desk(app.extensions["autocommit"])

@@ -11,7 +11,7 @@ from flask_compress import Compress
 from flask_mail import Mail
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError
 from werkzeug.local import LocalProxy
 
@@ -39,8 +39,8 @@ communes: Communes = LocalProxy(lambda: current_app.extensions["communes"])  # t
 outlines: Outlines = LocalProxy(lambda: current_app.extensions["outlines"])  # type: ignore[assignment]
 #: The key of the seal, read when it is first asked for: ``flask seal`` must run where it cannot be read.
 seal_key: SealKey = LocalProxy(lambda: current_app.extensions["seal"]())  # type: ignore[assignment]
-#: Lends connections for one statement that reads. A session costs more than most of what is asked of it.
-reader: Engine = LocalProxy(lambda: current_app.extensions["reader"])  # type: ignore[assignment]
+#: Lends connections on which each statement is a transaction by itself: cheaper than a session by far.
+autocommit: Engine = LocalProxy(lambda: current_app.extensions["autocommit"])  # type: ignore[assignment]
 
 
 def init_app(app: Flask) -> None:
@@ -61,12 +61,23 @@ def init_app(app: Flask) -> None:
         app.extensions["presence"] = Presence(db.engine)
         if db.engine.dialect.name == "sqlite":
             sqlite.prepare(db.engine)
-        app.extensions["reader"] = db.engine.execution_options(**reads_once(db.engine))
+        app.extensions["autocommit"] = _autocommit(db.engine)
 
 
-def reads_once(engine: Engine) -> dict[str, Any]:
-    """Return the options of a connection whose statements only read, each a transaction by itself."""
-    return {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {"reads_once": True}
+def _autocommit(engine: Engine) -> Engine:
+    """Return what lends connections on which each statement is a transaction by itself.
+
+    SQLite makes it one unless told to begin another, which `app.sqlite` does in an event of the engine: a
+    second engine has none, nor the cost of looking for some, and shares the connections.
+    """
+    hidden = engine.hide_parameters
+    if engine.dialect.name == "postgresql":
+        other = create_engine(engine.url, isolation_level="AUTOCOMMIT", hide_parameters=hidden)
+        event.listen(engine, "engine_disposed", lambda _: other.dispose())
+    else:
+        other = Engine(engine.pool, engine.dialect, engine.url, hide_parameters=hidden)
+        event.listen(engine, "engine_disposed", lambda _: setattr(other, "pool", engine.pool))
+    return other
 
 
 def _bind_database(app: Flask) -> None:

@@ -136,26 +136,31 @@ def _wait_at_most(seconds: float, connection: sqlite3.Connection, info: dict[str
 
 
 def _begin(connection: Connection) -> None:
-    """Take the write lock first, except where nothing is written.
-
-    A transaction that reads, then wants to write, fails at once with "database is locked" when somebody
-    else wrote between the two, whatever the timeout. A GET never changes anything.
-    """
-    options = connection.get_execution_options()
-    if options.get("reads_once", False):
-        return  # a statement is a transaction by itself
-    deadline = time.monotonic() + PATIENCE
-    reads_only = options.get("reads_only", False) or (
+    """Take the write lock first, except where nothing is written: a GET never changes anything."""
+    reads_only = connection.get_execution_options().get("reads_only", False) or (
         has_request_context() and request.method in ("GET", "HEAD", "OPTIONS")
     )
+    if not reads_only:
+        begin_writing(connection)
+        return
     own: Any = connection.connection.dbapi_connection
-    patience = PATIENCE
-    if not reads_only and isinstance(own, QueueingConnection):
+    _wait_at_most(PATIENCE, own, connection.info)
+    connection.exec_driver_sql("BEGIN")
+
+
+def begin_writing(connection: Connection) -> None:
+    """Begin a transaction that writes, once it is our turn. Raises: OperationalError.
+
+    A transaction that reads, then wants to write, fails at once with "database is locked" when somebody
+    else wrote between the two, whatever the timeout: this one has the lock from its beginning.
+    """
+    deadline = time.monotonic() + PATIENCE
+    own: Any = connection.connection.dbapi_connection
+    if isinstance(own, QueueingConnection):
         try:
             own.enter(deadline)
         except TimeoutError:
             error = sqlite3.OperationalError("database is locked")
             raise OperationalError("BEGIN IMMEDIATE", None, error) from None
-        patience = max(0.0, deadline - time.monotonic())
-    _wait_at_most(patience, own, connection.info)
-    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+    _wait_at_most(max(0.0, deadline - time.monotonic()), own, connection.info)
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -135,7 +135,8 @@ class Register:
     def __post_init__(self) -> None:
         fill(self.app, self.size)
         with self.app.app_context():
-            event.listen(db.engine, "before_cursor_execute", self._note)
+            for engine in (db.engine, self.app.extensions["autocommit"]):
+                event.listen(engine, "before_cursor_execute", self._note)
 
     def _note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith("BEGIN"):

@@ -1,14 +1,15 @@
 """The database of a test, whatever its engine: made, looked at from outside, and thrown away."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import URL, Connection, NullPool, create_engine, make_url, text
+from sqlalchemy import URL, Connection, NullPool, create_engine, event, make_url, text
 
+from app.extensions import db
 from app.models import Base
 
 _numbers = count()
@@ -51,6 +52,20 @@ def looked_at(database: Flask | str) -> Iterator[Connection]:
     url = database if isinstance(database, str) else database.config["SQLALCHEMY_DATABASE_URI"]
     with create_engine(url, poolclass=NullPool).begin() as connection:
         yield connection
+
+
+def listen_to_statements(app: Flask, note: Callable[..., None]) -> Callable[[], None]:
+    """Have each statement of an application told as SQLAlchemy tells it; return what ends that."""
+    with app.app_context():
+        engines = (db.engine, app.extensions["autocommit"])
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+
+    def end() -> None:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
+
+    return end
 
 
 def rows(database: Flask | str, statement: str, **values: Any) -> list[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ from app import create_app, listing, register, signing
 from app.clock import now
 from app.extensions import db
 from app.models import Signature
+from tests.database import listen_to_statements
 
 
 @pytest.fixture
@@ -158,12 +159,9 @@ def test_a_foreign_key_is_a_promise(app):
 @pytest.mark.sqlite
 @pytest.mark.parametrize(("method", "begin"), [("GET", "BEGIN"), ("POST", "BEGIN IMMEDIATE")])
 def test_only_what_may_write_takes_the_write_lock(app, candidate, method, begin):
-    from sqlalchemy import event
-
     page = candidate.open("/")
     seen = []
-    with app.app_context():
-        event.listen(db.engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
+    listen_to_statements(app, lambda *args: seen.append(args[2]))
     if method == "GET":
         candidate.open("/signataires")
     else:

@@ -1,7 +1,7 @@
 """Answers of many browsers at once, which share a transaction."""
 
-import threading
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -12,7 +12,6 @@ from sqlalchemy.exc import DBAPIError
 from app import drafts, sqlite
 from app.clock import now
 from app.drafts import Draft
-from app.extensions import db
 from app.models import new_code
 from tests.database import looked_at, rows
 
@@ -23,8 +22,7 @@ PRESSING = 6
 def commits(app):
     """Count the transactions of the application that are made durable."""
     seen = []
-    with app.app_context():
-        event.listen(db.engine, "commit", seen.append)
+    event.listen(app.extensions["autocommit"], "commit", seen.append)
     return seen
 
 
@@ -39,14 +37,22 @@ def nobody_writes(app):
         yield
 
 
+class Waiting(deque):
+    """Who waits at the desk; tells how many have come by, written or not."""
+
+    came = 0
+
+    def append(self, one):
+        super().append(one)
+        self.came += 1
+
+
 def at_once(app, *answers):
     """Give answers (code, number, taken), each from a thread, while nobody can write; return what came."""
-    desk = app.extensions["drafts"]
-    came = threading.Semaphore(0)
+    app.extensions["drafts"]._waiting = waiting = Waiting()
 
     def press(code, number, taken):
         with app.app_context():
-            came.release()
             return drafts.answer(code, number, taken=taken, now=now())
 
     with ThreadPoolExecutor(len(answers)) as pool:
@@ -54,10 +60,8 @@ def at_once(app, *answers):
             futures = []
             for number, answer in enumerate(answers, 1):
                 futures.append(pool.submit(press, *answer))
-                came.acquire()
                 deadline = time.monotonic() + 10
-                # On PostgreSQL the first one has begun, and has left the desk.
-                while len(desk._waiting) + desk._writing.locked() < number and time.monotonic() < deadline:
+                while waiting.came < number and time.monotonic() < deadline:
                     time.sleep(0.001)
         return [future.result() for future in futures]
 
@@ -90,6 +94,29 @@ def test_one_that_is_no_draft_any_more_is_told_so_alone(app):
         None,
     ]
     assert sorted(rows(app, "SELECT number FROM pledge")) == [(1,), (2,)]
+
+
+def test_what_another_process_has_just_taken_is_released(app):
+    """Their transaction goes on while ours begins."""
+    code = new_code()
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+    def press(taken, number):
+        with app.app_context():
+            return drafts.answer(code, number, taken=taken, now=now())
+
+    assert press(True, 1) == Draft(code, {1})
+    with ThreadPoolExecutor(1) as pool:
+        with looked_at(app) as connection:
+            connection.execute(text("UPDATE signature SET touched_at = touched_at"))
+            connection.execute(text("INSERT INTO pledge SELECT id, 3, touched_at FROM signature"))
+            came = pool.submit(press, False, 3)
+            deadline = time.monotonic() + 10
+            while connection.dialect.name == "postgresql" and time.monotonic() < deadline:
+                if rows(app, waiting) == [(1,)]:
+                    break
+        assert came.result() == Draft(code, {1})
+    assert rows(app, "SELECT number FROM pledge") == [(1,)]
 
 
 @pytest.mark.sqlite

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import delete, event, select
+from sqlalchemy import delete, select
 
 from app import clock, create_app, issuing, listing, loading, register, retention, signatures, signing
 from app.extensions import charter, db
@@ -34,6 +34,7 @@ from app.models import (
     Tally,
 )
 from app.signing import Signatory
+from tests.database import listen_to_statements
 
 EXAMPLES = 2000
 PER_DAY = 3
@@ -425,7 +426,7 @@ def test_the_whole_life(monkeypatch, tmp_path, database_url):
     )
     with app.app_context():
         db.create_all()
-        event.listen(db.engine, "before_cursor_execute", note_writing)
+    listen_to_statements(app, note_writing)
     copies = itertools.count()
     monkeypatch.setattr(issuing, "draw_certificate", lambda snapshot: f"%PDF-{next(copies)}".encode())
     monkeypatch.setattr(issuing, "seal_certificate", lambda pdf, *_, **__: pdf)

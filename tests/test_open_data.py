@@ -18,7 +18,7 @@ from bs4 import BeautifulSoup
 from frictionless import Resource, Schema
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sqlalchemy import event, update
+from sqlalchemy import update
 
 from app import clock, create_app, export, french, loading, register, signing
 from app.extensions import charter, db
@@ -26,7 +26,7 @@ from app.models import ConsentPurpose, Entry, Role, Signature, Status
 from app.signing import Signatory
 from app.text import clean_line
 from tests.conftest import ROOT, SECRET
-from tests.database import copy_database
+from tests.database import copy_database, listen_to_statements
 from tests.journeys import ELODIE, signed_and_confirmed
 from tests.test_hostile_names import NAMES
 from tests.visitor import Visitor, check_typography
@@ -581,8 +581,7 @@ def statements(lived):
         if "FROM entry" in statement:
             seen.append(statement)
 
-    with lived.app_context():
-        event.listen(db.engine, "before_cursor_execute", note)
+    listen_to_statements(lived, note)
     return seen
 
 

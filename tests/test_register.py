@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from app import signing
 from app.extensions import db
@@ -12,6 +12,7 @@ from app.models import Pledge, Role, Signature
 from app.signatures import commune_of
 from app.text import fold
 from tests.crowd import START, app_on, fill, person
+from tests.database import listen_to_statements
 from tests.journeys import ELODIE, listed, sign, signed_and_confirmed
 from tests.visitor import Visitor
 
@@ -197,17 +198,15 @@ def test_a_name_is_found_by_what_has_been_taken_since(app, citizen):
 
 def test_a_page_costs_four_queries_at_most(app, citizen):
     fill(app, 60)
-    with app.app_context():
-        engine = db.engine
     for path in ("/signataires", "/signataires?engagement=3&epci=200040392",
                  "/signataires?nom=martin&commune=Sarlat", "/communes/24520", "/engagements/3"):  # fmt: skip
-        with counted(engine) as statements:
+        with counted(app) as statements:
             citizen.open(path)
         assert len(statements) <= 4, (path, statements)
 
 
 @contextmanager
-def counted(engine):
+def counted(app):
     """Note the statements that are executed."""
     statements: list[str] = []
 
@@ -215,9 +214,9 @@ def counted(engine):
         if not statement.startswith("BEGIN"):
             statements.append(statement)
 
-    event.listen(engine, "before_cursor_execute", note)
+    end = listen_to_statements(app, note)
     yield statements
-    event.remove(engine, "before_cursor_execute", note)
+    end()
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from sqlalchemy import event
 
 from app.extensions import db
 from app.models import Letter, LetterKind
+from tests.database import listen_to_statements
 from tests.journeys import ELODIE, sign, signed_and_confirmed, tick
 from tests.visitor import Visitor
 
@@ -17,8 +17,7 @@ KNOWN, OVER_ITS_CAP, UNKNOWN = ELODIE["email"], "assez@example.org", "inconnue@e
 def statements(app):
     """Every SQL statement since it was last cleared."""
     seen = []
-    with app.app_context():
-        event.listen(db.engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
+    listen_to_statements(app, lambda *args: seen.append(args[2]))
     return seen
 
 
