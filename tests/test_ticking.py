@@ -1,8 +1,8 @@
 """The charter page, and one commitment at a time."""
 
+import re
 from urllib.parse import urlsplit
 
-from app.charter.page import _page
 from tests.database import rows
 from tests.journeys import tick
 
@@ -156,12 +156,21 @@ def test_two_browsers_with_the_same_choice_have_their_own_page(app, candidate, c
     assert rows(app, "SELECT count(*) FROM pledge") == [(4,)]
 
 
-def test_a_page_that_is_kept_is_the_page_that_would_be_made(app, candidate):
-    tick(candidate, 3)
-    pages = app.extensions["charter-pages"][_page]
-    made = candidate.open("/")
-    hits = pages.cache_info().hits
-    assert without_own_parts(candidate.open("/")) == without_own_parts(made)
-    assert pages.cache_info().hits == hits + 1
-    pages.cache_clear()
-    assert without_own_parts(candidate.open("/")) == without_own_parts(made)
+def test_what_is_put_together_is_what_would_be_made(app, candidate):
+    """From no commitment to all ten, then two less; with JavaScript, without, and the page by itself."""
+    kept = app.extensions["charter-pages"]
+    mine = re.compile(r'(name="(?:signature|csrf_token)" value=)"[^"]+"')
+    for number in (*range(1, 11), 10, 3):
+        page = candidate.open("/")
+        for ask in (
+            lambda page=page, number=number: page.submit(f"#prendre-{number}", htmx=True),
+            lambda page=page, number=number: page.submit(f"#prendre-{number}"),
+            lambda: candidate.open("/"),
+        ):
+            texts = []
+            for pages in (kept, kept, None):
+                app.extensions["charter-pages"] = pages
+                texts.append(mine.sub(r"\1", ask().response.text))
+            app.extensions["charter-pages"] = kept
+            assert texts[0] == texts[1] == texts[2]
+    assert candidate.open("/").text(".compte") == "8 engagements sur 10"

@@ -1,11 +1,12 @@
-"""The charter as a draft sees it: for one choice of commitments it differs in a code and a token only.
+"""The charter as a draft sees it, put together from what the templates drew before.
 
 Making it anew costs three times as much as all the rest of the answer, and everybody begins with this page.
+One draft's differs from the next one's in few places: each commitment is taken or not, the progress is
+another, and so are the code of the draft and the token of its reader.
 """
 
-from collections.abc import Callable
+import re
 from functools import lru_cache
-from typing import Any
 
 from flask import current_app, render_template
 from flask.sansio.blueprints import BlueprintSetupState
@@ -16,46 +17,83 @@ from app.drafts import Draft
 from app.extensions import charter
 from app.models import Signature
 
-#: What a process keeps: pages of 30 kB, lines of 2 kB.
-PAGES, LINES = 128, 1024
+#: All the choices that ten commitments allow.
+CHOICES = 1024
 #: What stands there for the two things that are the reader's own; nothing else looks like that.
 TOKEN, CODE = "\0token\0", "\0code\0"
-
-Make = Callable[[frozenset[int], Any], str]
+#: What stands there for a part that depends on the choice.
+SLOT = re.compile(rb"\0<(\w+)>\0")
 
 
 def keep_pages(state: BlueprintSetupState) -> None:
-    """Let each application keep pages of its own; none while its templates are being edited."""
-    kept: dict[Make, Make] = {_page: lru_cache(PAGES)(_page), _line: lru_cache(LINES)(_line)}
-    state.app.extensions["charter-pages"] = {make: make for make in kept} if state.app.debug else kept
+    """Let each application keep what its templates drew; nothing while they are being edited."""
+    state.app.extensions["charter-pages"] = None if state.app.debug else Kept()
 
 
-def charter_page(signature: Signature | Draft, *, saved: bool) -> str:
+def charter_page(signature: Signature | Draft, *, saved: bool) -> str | bytes:
     """Return the page for this browser; ``saved``: whether to say that the last choice is stored."""
-    if isinstance(signature, Draft):
-        return _kept(_page, signature, saved)
-    return render_template("charter/index.html", signature=signature, saved=saved)
+    return _page("charter/index.html", signature, None, saved)
 
 
-def answered_line(signature: Signature | Draft, commitment: Commitment) -> str:
+def answered_line(signature: Signature | Draft, commitment: Commitment) -> str | bytes:
     """Return what htmx puts in the place of the commitment that was pressed, and of the progress."""
-    if isinstance(signature, Draft):
-        return _kept(_line, signature, commitment.number)
-    return render_template("charter/_answered.html", signature=signature, commitment=commitment)
+    return _page("charter/_answered.html", signature, commitment, saved=True)
 
 
-def _kept(make: Make, draft: Draft, detail: bool | int) -> str:
-    keep: Make = current_app.extensions["charter-pages"][make]
-    kept = keep(frozenset(draft.pledges), detail)
-    return kept.replace(CODE, draft.code).replace(TOKEN, generate_csrf())
+def _page(name: str, signature: Signature | Draft, commitment: Commitment | None, saved: bool) -> str | bytes:
+    kept: Kept | None = current_app.extensions["charter-pages"]
+    if kept and isinstance(signature, Draft):
+        return kept.page(name, signature, commitment, saved)
+    return render_template(name, signature=signature, commitment=commitment, saved=saved)
 
 
-def _page(taken: frozenset[int], saved: bool) -> str:
-    page = render_template("charter/index.html", signature=Draft(CODE, taken), saved=saved)
-    return page.replace(generate_csrf(), TOKEN)
+class Kept:
+    """What the templates of one application drew: without what is a reader's own, in UTF-8."""
+
+    def __init__(self) -> None:
+        self._frame = lru_cache(_frame)
+        self._card = lru_cache(_card)
+        self._progress = lru_cache(_progress)
+        self._segments = lru_cache(CHOICES)(_segments)
+
+    def page(self, name: str, draft: Draft, commitment: Commitment | None, saved: bool) -> bytes:
+        """Return what the template draws for a draft."""
+        taken = frozenset(draft.pledges)
+        parts = {b"%d" % c.number: self._card(c, c.number in taken) for c in charter.commitments}
+        parts[b"progress"] = self._progress(len(taken), saved)
+        parts[b"segments"] = self._segments(taken)
+        pieces = list(self._frame(name, commitment, saved))
+        pieces[1::2] = [parts[slot] for slot in pieces[1::2]]
+        own = {CODE: draft.code, TOKEN: generate_csrf()}
+        page = b"".join(pieces)
+        for mark, text in own.items():
+            page = page.replace(mark.encode(), text.encode())
+        return page
 
 
-def _line(taken: frozenset[int], number: int) -> str:
-    commitment = charter.commitment(number)
-    line = render_template("charter/_answered.html", signature=Draft(CODE, taken), commitment=commitment)
-    return line.replace(generate_csrf(), TOKEN)
+def _frame(name: str, commitment: Commitment | None, saved: bool) -> list[bytes]:
+    """Return the pieces of a template: in turns what is the same for every choice, and the name of a part."""
+    page = _drawn(name, frozenset(), commitment=commitment, saved=saved)
+    for one in charter.commitments:
+        page = page.replace(_card(one, False), b"\0<%d>\0" % one.number)
+    page = page.replace(_progress(0, saved), b"\0<progress>\0")
+    page = page.replace(_segments(frozenset()), b"\0<segments>\0")
+    return SLOT.split(page)
+
+
+def _card(commitment: Commitment, taken: bool) -> bytes:
+    choice = frozenset([commitment.number] if taken else [])
+    return _drawn("charter/_commitment.html", choice, commitment=commitment)
+
+
+def _progress(count: int, saved: bool) -> bytes:
+    return _drawn("charter/_progress.html", frozenset(range(count)), saved=saved)
+
+
+def _segments(taken: frozenset[int]) -> bytes:
+    return _drawn("charter/_segments.html", taken)
+
+
+def _drawn(name: str, taken: frozenset[int], **values: object) -> bytes:
+    drawn = render_template(name, signature=Draft(CODE, taken), **values)
+    return drawn.replace(generate_csrf(), TOKEN).encode()
