@@ -79,9 +79,8 @@ def _validators(version: Version) -> tuple[str, datetime | None]:
     """Return the tag of a page, and when what it is made of last changed; None where that was just now."""
     release: Release = current_app.extensions["release"]
     moment = now()
-    until = charter.campaign.silence_until(moment)
-    made_of = (release.name, request.full_path, version.number, version.changed_at, until)
     switched = charter.campaign.last_switch(moment)
+    made_of = (release.name, request.full_path, version.number, version.changed_at, switched)
     changed_at = max([release.at, *filter(None, (version.changed_at, switched))])
     tag = hashlib.sha256(repr(made_of).encode()).hexdigest()[:32]
     return tag, changed_at if moment - changed_at > SETTLED else None

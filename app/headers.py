@@ -1,6 +1,12 @@
 """The headers that every answer bears, whatever its route and status."""
 
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
 from flask import Flask, Response, current_app, request
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 #: Nothing but our own files, and no exception for inline code: MDN, « Content-Security-Policy ».
 POLICY = "; ".join(
@@ -33,15 +39,25 @@ HSTS = "max-age=63072000; includeSubDomains"
 
 def init_app(app: Flask) -> None:
     """Add the headers to every answer of the application."""
-    app.after_request(_add_headers)
+    app.after_request(_say_who_keeps_it)
+    inner = app.wsgi_app
+    ours = list(HEADERS.items())
+    if app.config["PREFERRED_URL_SCHEME"] == "https":
+        ours.append(("Strict-Transport-Security", HSTS))
+
+    def add(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
+            said = {name for name, _ in headers}
+            headers += [one for one in ours if one[0] not in said]
+            return start_response(status, headers, *error)
+
+        return inner(environ, start)
+
+    app.wsgi_app = add  # type: ignore[method-assign]  # Flask's own idiom
 
 
-def _add_headers(response: Response) -> Response:
+def _say_who_keeps_it(response: Response) -> Response:
     response.headers.pop("Expires", None)  # a year from now on whatever is sent as a file: Cache-Control says
-    said = {name.lower() for name, _ in response.headers}
-    response.headers.extend((name, value) for name, value in HEADERS.items() if name.lower() not in said)
-    if current_app.config["PREFERRED_URL_SCHEME"] == "https":
-        response.headers["Strict-Transport-Security"] = HSTS
     if request.endpoint == "static" and response.status_code in (200, 206, 304) and not current_app.debug:
         response.cache_control.immutable = True
         # Small files: read whole, so that they can be compressed for every browser.

@@ -27,11 +27,18 @@ class _Signer(ClockSigner):
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Flask's own, with that signer."""
+    """Flask's own, with that signer; what reads and writes the cookie is made once for the same secrets."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[object, URLSafeTimedSerializer | None] = (None, None)
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """Return what reads and writes the cookie."""
-        serializer = super().get_signing_serializer(app)
-        if serializer is not None:
-            serializer.signer = _Signer
+        secrets = (app.secret_key, *app.config["SECRET_KEY_FALLBACKS"])
+        made_for, serializer = self._kept
+        if serializer is None or made_for != secrets:
+            serializer = super().get_signing_serializer(app)
+            if serializer is not None:
+                serializer.signer = _Signer
+            self._kept = (secrets, serializer)
         return serializer

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -72,10 +73,14 @@ class Campaign:
 
     def last_switch(self, moment: datetime) -> datetime | None:
         """Return when a silence last began or ended."""
-        switches = [
+        return max((switch for switch in self._switches if switch <= moment), default=None)
+
+    @cached_property
+    def _switches(self) -> list[datetime]:
+        """When silences begin and end."""
+        return [
             paris_midnight(day) for first, last in self.silence for day in (first, last + timedelta(days=1))
         ]
-        return max((switch for switch in switches if switch <= moment), default=None)
 
 
 @dataclass(frozen=True)
