@@ -272,9 +272,7 @@ def test_the_map_says_what_the_table_says(app_with):
 @pytest.mark.parametrize("people", [0, 30, 300])
 def test_four_queries_at_most_however_many_signed(app, citizen, people):
     fill(app, people)
-    with app.app_context():
-        engine = db.engine
-    with counted(engine) as statements:
+    with counted(app) as statements:
         citizen.open("/territoire")
     assert len(statements) <= 4, statements
 
