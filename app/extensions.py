@@ -26,9 +26,21 @@ from app.presence import Presence
 from app.revisions import MIGRATIONS
 from app.sealkey import SealKey, load_key, new_key
 
+
+class _CSRF(CSRFProtect):  # type: ignore[misc]  # Flask-WTF has no types
+    """Flask-WTF's own, which takes the address of the page before for one that can be read."""
+
+    def protect(self, **options: bool) -> None:
+        """Check the token, and over HTTPS whose page it comes from. Raises: CSRFError."""
+        try:
+            super().protect(**options)
+        except ValueError:  # « https://[ »
+            self._error_response("The referrer is no address.")
+
+
 # Rows stay readable after the commit: the answer is rendered from what was just written.
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
-csrf = CSRFProtect()
+csrf = _CSRF()
 mail = Mail()
 compress = Compress()
 

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 from flask import abort
 
 from app.errors import TEXTS
@@ -71,6 +72,31 @@ def test_what_was_wrong_is_not_offered_again(candidate):
     assert page.status == 422
     assert "main form" not in page
     assert "main a[href='/']" in page
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "x", "://", "null", "http://evil.example"])
+def test_what_a_foreign_page_sent_is_not_sent_back(candidate, origin):
+    data = {"family_name": "Martin", "csrf_token": "x"}
+    response = candidate.client.post("/signer", data=data, headers={"Origin": origin})
+    assert response.status_code == 400
+    assert "Martin" not in response.text
+    assert (
+        "Martin" in candidate.client.post("/signer", data=data, headers={"Origin": "http://localhost"}).text
+    )
+
+
+@pytest.mark.parametrize("referrer", ["https://[", "https://localhost:x/", "https://evil.example/", "x"])
+def test_over_https_a_form_comes_from_a_page_of_ours(candidate, referrer):
+    site = {"base_url": "https://localhost/"}
+    page = BeautifulSoup(candidate.client.get("/", **site).text, "html.parser")
+    data = {"taken": "yes", "csrf_token": page.select_one("[name=csrf_token]")["value"]}
+    sent = candidate.client.post("/engagements/1", data=data, headers={"Referer": referrer}, **site)
+    assert sent.status_code == 400
+    assert "Page restée ouverte trop longtemps" in sent.text
+    sent = candidate.client.post(
+        "/engagements/1", data=data, headers={"Referer": "https://localhost/"}, **site
+    )
+    assert sent.status_code == 303
 
 
 def test_redirects_are_in_french(candidate):

@@ -293,6 +293,19 @@ def test_the_ledger_makes_its_folders_and_is_for_its_owner_alone(tmp_path):
     assert file.read_bytes() == b"\n" + b"a" * 20 + b" 2026-05-01T12:00:00+00:00"
 
 
+def test_a_ledger_takes_from_another_what_it_lacks_or_knows_of_an_earlier_day_only(tmp_path):
+    file, before, after = tmp_path / "erased.txt", days_ago(2), NOW
+    ledger.add(file, ["a" * 20, "b" * 20], before)
+    noted = {"a" * 20: after, "b" * 20: before, "c" * 20: before, "d" * 20: before, "e" * 20: after}
+    ledger.merge(file, noted)
+    assert ledger.read(file) == noted
+    lines = file.read_text().splitlines()
+    ledger.merge(file, noted)
+    ledger.merge(file, {"a" * 20: before})
+    assert file.read_text().splitlines() == lines, "nothing was new"
+    assert len(lines) == 1 + 2 + 4
+
+
 @pytest.mark.parametrize(
     "torn",
     [

@@ -153,6 +153,7 @@ def request(draw: st.DrawFn, world) -> tuple[dict[str, Any], bytes]:
     odd = ANY.map(lambda text: text.decode("latin-1").replace("\r", "").replace("\n", "")[:8000])
     query = draw(fields(world, whole=False)) if draw(st.booleans()) else []
     environ = {
+        "wsgi.url_scheme": "https" if draw(SELDOM) else "http",
         "REQUEST_METHOD": method,
         "PATH_INFO": path.decode("latin-1"),
         "QUERY_STRING": urlencoded(query).decode() if draw(MOSTLY) else draw(ANY).decode("latin-1"),
