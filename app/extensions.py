@@ -1,6 +1,6 @@
 """The Flask extensions, and what every part of the program asks of the application."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -73,21 +73,20 @@ def init_app(app: Flask) -> None:
         app.extensions["presence"] = Presence(db.engine)
         if db.engine.dialect.name == "sqlite":
             sqlite.prepare(db.engine)
-        app.extensions["autocommit"] = _autocommit(db.engine)
+        app.extensions["autocommit"] = _autocommit(db.engine, app.config["SQLALCHEMY_ENGINE_OPTIONS"])
 
 
-def _autocommit(engine: Engine) -> Engine:
+def _autocommit(engine: Engine, options: Mapping[str, Any]) -> Engine:
     """Return what lends connections on which each statement is a transaction by itself.
 
     SQLite makes it one unless told to begin another, which `app.sqlite` does in an event of the engine: a
     second engine has none, nor the cost of looking for some, and shares the connections.
     """
-    hidden = engine.hide_parameters
     if engine.dialect.name == "postgresql":
-        other = create_engine(engine.url, isolation_level="AUTOCOMMIT", hide_parameters=hidden)
+        other = create_engine(engine.url, **{**options, "isolation_level": "AUTOCOMMIT"})
         event.listen(engine, "engine_disposed", lambda _: other.dispose())
     else:
-        other = Engine(engine.pool, engine.dialect, engine.url, hide_parameters=hidden)
+        other = Engine(engine.pool, engine.dialect, engine.url, hide_parameters=engine.hide_parameters)
         event.listen(engine, "engine_disposed", lambda _: setattr(other, "pool", engine.pool))
     return other
 

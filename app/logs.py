@@ -10,14 +10,12 @@ import logging
 import secrets
 import sqlite3
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import Any, TextIO, cast
+from typing import TextIO, cast
 
-from flask import Flask, Request, has_request_context, request
+from flask import Flask, has_request_context, request
 from flask.logging import wsgi_errors_stream
-from werkzeug.routing import MapAdapter
 
 #: Whose messages were read, and say nothing of anybody.
 TRUSTED = ("app", "paraphe", "flask-limiter")
@@ -29,26 +27,6 @@ CONTROLS = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
 _handler = logging.StreamHandler(cast(TextIO, wsgi_errors_stream))
 _access = logging.getLogger("paraphe.access")
 _access.setLevel(logging.INFO)
-
-
-class PlainFlask(Flask):
-    """Flask, without what it does for other programs than this one."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function as it is: none of ours is a coroutine, and a dozen are looked at each time."""
-        return func
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Return what reads and writes addresses; outside of a request it is always the same."""
-        return self._own_adapter if request is None else super().create_url_adapter(request)
-
-    @cached_property
-    def _own_adapter(self) -> MapAdapter | None:
-        return super().create_url_adapter(None)
-
-    def log_exception(self, exc_info: object) -> None:
-        """Tell which rule an error that nobody caught happened under, not the address, with a token in it."""
-        self.logger.error("not caught: %s %s", request.method, request.url_rule, exc_info=exc_info)  # type: ignore[arg-type]  # as Flask gives it
 
 
 def init_app(app: Flask) -> None:

@@ -156,6 +156,22 @@ def test_a_foreign_key_is_a_promise(app):
         db.session.execute(text("INSERT INTO pledge VALUES (12345, 1, '2026-03-01')"))
 
 
+def test_the_engine_of_single_statements_is_made_as_the_other_is(settings):
+    options = {"hide_parameters": True, "pool_size": 2}
+    app = create_app(settings | {"SQLALCHEMY_ENGINE_OPTIONS": options})
+    with app.app_context():
+        engine, other = db.engine, app.extensions["autocommit"]
+        for _ in range(2):
+            assert engine.pool.size() == other.pool.size() == 2
+            assert engine.hide_parameters and other.hide_parameters
+            assert (engine.pool is other.pool) == (engine.dialect.name == "sqlite")
+            with other.connect() as connection:
+                assert connection.execute(text("SELECT 1")).scalar() == 1
+            assert other.pool.checkedin() == 1
+            engine.dispose()
+            assert other.pool.checkedin() == 0
+
+
 @pytest.mark.sqlite
 @pytest.mark.parametrize(("method", "begin"), [("GET", "BEGIN"), ("POST", "BEGIN IMMEDIATE")])
 def test_only_what_may_write_takes_the_write_lock(app, candidate, method, begin):
