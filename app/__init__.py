@@ -41,11 +41,13 @@ ASCII = bytes(range(128))
 
 
 class OurRequest(Request):
-    """Takes any bytes for a query and a host in any case; keeps files in memory, not on disk."""
+    """Takes any bytes for a query, a host in any case, no file to be guarded; keeps files in memory."""
 
     def __init__(self, environ: "WSGIEnvironment", *arguments: Any, **options: Any) -> None:
         if "HTTP_HOST" in environ:
             environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()  # RFC 9110, 4.2.3
+        # It guards what is written to a file, which nothing here is: Werkzeug answers it with a file and 412.
+        environ.pop("HTTP_IF_MATCH", None)
         super().__init__(environ, *arguments, **options)
         if not self.query_string.isascii():  # written raw: as it should have been (RFC 3986, 2.1)
             self.query_string = quote_from_bytes(self.query_string, safe=ASCII).encode()
