@@ -179,11 +179,14 @@ def _store(connection: Connection, answers: Sequence[Answer]) -> dict[str, int]:
 
     The rows of drafts are written first, and in one order everywhere: two presses on one draft, from two
     processes, wait for each other, and two drafts never do so crosswise. Releasing comes after, in a
-    statement of its own: it must see what the other process has taken meanwhile.
+    statement of its own: it must see what the other process has taken meanwhile. Both are one transaction,
+    that nobody confirms in between.
     """
     touched = sorted({answer.code: answer.at for answer in answers}.items())
     last = {(answer.code, answer.number): answer for answer in answers}.values()
     taken = [answer for answer in last if answer.taken]
+    if connection.dialect.name == "postgresql" and len(taken) < len(last):
+        connection.exec_driver_sql("BEGIN")
     touch_and_take = _in_one_statement if connection.dialect.name == "postgresql" else _one_after_the_other
     ids = touch_and_take(connection, touched, taken)
     released = [

@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFError
 from markupsafe import escape
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import (
     BadRequest,
     Conflict,
@@ -76,6 +77,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _expired_form)
     app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(StaleDataError, _database_error)
     app.register_error_handler(PoolTimeout, _database_error)
     app.after_request(_lead_on_in_french)
     # These two speak when nothing can be relied on: they are made now, and only read then.
@@ -125,11 +127,11 @@ def _too_many(error: TooManyRequests) -> ResponseReturnValue:
     return _page(error, title, text, again=True)
 
 
-def _database_error(error: DBAPIError | PoolTimeout) -> ResponseReturnValue:
+def _database_error(error: DBAPIError | StaleDataError | PoolTimeout) -> ResponseReturnValue:
     """Locked, full, gone: say so, keep what was typed. Nothing was stored by halves."""
     log.error("database: %s", describe(error))  # never the values, which are personal
     db.session.rollback()
-    if isinstance(error, IntegrityError):
+    if isinstance(error, IntegrityError | StaleDataError):
         return _page(Conflict(), *TEXTS[409], again=True)
     return _page(ServiceUnavailable(retry_after=30), *TEXTS[503], again=True)
 

@@ -10,9 +10,10 @@ from flask import Flask, current_app
 from flask_compress import Compress
 from flask_mail import Mail
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session
 from flask_wtf import CSRFProtect
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from werkzeug.local import LocalProxy
 
 from app import sqlite
@@ -38,8 +39,19 @@ class _CSRF(CSRFProtect):  # type: ignore[misc]  # Flask-WTF has no types
             self._error_response("The referrer is no address.")
 
 
+class _Session(Session):
+    """Flask-SQLAlchemy's own, which ends although there is no database any more to tell."""
+
+    def close(self) -> None:
+        """Undo what is not committed. It is called when the page is made: that is sent whatever happens."""
+        try:
+            super().close()
+        except DBAPIError:
+            self.invalidate()
+
+
 # Rows stay readable after the commit: the answer is rendered from what was just written.
-db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": _Session, "expire_on_commit": False})
 csrf = _CSRF()
 mail = Mail()
 compress = Compress()

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from datetime import datetime, timedelta
 
-from flask import current_app
+from flask import current_app, request
 from sqlalchemy import func, select, update
 
 from app.extensions import db
@@ -13,8 +13,13 @@ from app.signing import Signatory
 
 
 def by_code(code: str) -> Signature | None:
-    """Return the signature of that code, whatever its status."""
-    return db.session.scalar(select(Signature).where(Signature.code == code))
+    """Return the signature of that code, whatever its status; nobody changes it before a POST has ended.
+
+    What somebody confirms is what they were shown, and not what their other tab has just taken. SQLite lets
+    in one writer at a time as it is.
+    """
+    found = select(Signature).where(Signature.code == code)
+    return db.session.scalar(found.with_for_update(key_share=True) if request.method == "POST" else found)
 
 
 def certificate(number: str) -> Certificate | None:

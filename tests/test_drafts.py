@@ -7,13 +7,15 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app import drafts, sqlite
 from app.clock import now
 from app.drafts import Draft
 from app.models import new_code
 from tests.database import looked_at, rows
+from tests.journeys import sign
+from tests.mailbox import link_in
 
 PRESSING = 6
 
@@ -66,6 +68,16 @@ def at_once(app, *answers):
         return [future.result() for future in futures]
 
 
+def wait_for_somebody_to_wait(app):
+    """Return when somebody waits for a row; SQLite does not tell."""
+    deadline = time.monotonic() + 10
+    with looked_at(app) as connection:
+        while connection.dialect.name == "postgresql" and time.monotonic() < deadline:
+            if connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+                return
+    time.sleep(0.1)
+
+
 def test_whoever_waits_is_written_with_the_others(app, commits):
     codes = [new_code() for _ in range(PRESSING)]
     came = at_once(app, *((code, number, True) for number, code in enumerate(codes, 1)))
@@ -99,7 +111,6 @@ def test_one_that_is_no_draft_any_more_is_told_so_alone(app):
 def test_what_another_process_has_just_taken_is_released(app):
     """Their transaction goes on while ours begins."""
     code = new_code()
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
     def press(taken, number):
         with app.app_context():
@@ -111,12 +122,59 @@ def test_what_another_process_has_just_taken_is_released(app):
             connection.execute(text("UPDATE signature SET touched_at = touched_at"))
             connection.execute(text("INSERT INTO pledge SELECT id, 3, touched_at FROM signature"))
             came = pool.submit(press, False, 3)
-            deadline = time.monotonic() + 10
-            while connection.dialect.name == "postgresql" and time.monotonic() < deadline:
-                if rows(app, waiting) == [(1,)]:
-                    break
+            wait_for_somebody_to_wait(app)
         assert came.result() == Draft(code, {1})
     assert rows(app, "SELECT number FROM pledge") == [(1,)]
+
+
+def test_nobody_confirms_while_a_commitment_is_being_released(app, monkeypatch):
+    code, tried = new_code(), []
+
+    def try_to_confirm(step):
+        def stepped(*arguments):
+            came = step(*arguments)
+            with looked_at(app) as connection:
+                sqlite = connection.dialect.name == "sqlite"
+                connection.exec_driver_sql("PRAGMA busy_timeout = 50" if sqlite else "SET lock_timeout = 50")
+                with pytest.raises(OperationalError):
+                    connection.execute(text("UPDATE signature SET status = 'withdrawn'"))
+                connection.rollback()
+            tried.append(came)
+            return came
+
+        return stepped
+
+    with app.app_context():
+        for number in (1, 2):
+            drafts.answer(code, number, taken=True, now=now())
+        for step in ("_in_one_statement", "_one_after_the_other"):
+            monkeypatch.setattr(drafts, step, try_to_confirm(getattr(drafts, step)))
+        assert drafts.answer(code, 2, taken=False, now=now()) == Draft(code, {1})
+    assert len(tried) == 1
+    assert rows(app, "SELECT status FROM signature") == [("draft",)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM pledge WHERE number = 3", "INSERT INTO pledge SELECT id, 4, touched_at FROM signature"],
+    ids=["released", "taken"],
+)
+def test_what_is_confirmed_is_what_was_shown(app, candidate, deliver, mailbox, statement):
+    """Another tab ticks, or the contrary, while the button is being pressed."""
+    sign(candidate, 3, 5)
+    deliver()
+    page = candidate.open(link_in(mailbox.letters[-1], "/confirmer/"))
+    with ThreadPoolExecutor(1) as pool:
+        with looked_at(app) as connection:
+            connection.execute(text("UPDATE signature SET touched_at = touched_at"))
+            connection.execute(text(statement))
+            came = pool.submit(page.submit, ".formulaire", agreed="y")
+            wait_for_somebody_to_wait(app)
+        page = came.result()
+    assert page.status == 409
+    assert "Relisez-la" in page.text()
+    assert rows(app, "SELECT status FROM signature") == [("pending",)]
+    assert page.submit(".formulaire", agreed="y").url == "/ma-signature"
 
 
 @pytest.mark.sqlite

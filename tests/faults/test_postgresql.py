@@ -87,6 +87,27 @@ def test_dead_connections_cost_one_page(shared, settings):
     engine.dispose()
 
 
+@pytest.mark.parametrize("path", ["/territoire", "/signataires", "/signer"])
+def test_a_page_that_is_made_is_sent_although_the_database_is_gone(shared, settings, path):
+    settings["SQLALCHEMY_DATABASE_URI"] = shared
+    app = create_app(settings)
+    end = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    )
+
+    @app.after_request
+    def lose_the_database(response):
+        rows(shared, end)
+        return response
+
+    with app.app_context():
+        engine = db.engine
+        db.create_all()
+    assert Visitor(app).open(path).status == 200
+    engine.dispose()
+
+
 def test_a_courier_passes_over_what_another_takes(shared, settings, mailbox):
     settings["SQLALCHEMY_DATABASE_URI"] = shared
     app = create_app(settings)
