@@ -11,11 +11,10 @@ from functools import partial
 from selectors import EVENT_READ
 from time import monotonic
 
+from flask import Flask
 from gunicorn import util
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
-
-from app.headers import HEADERS
 
 #: Seconds given to a whole request: 2 MB at 0.5 Mbit/s.
 PATIENCE = 32
@@ -67,6 +66,13 @@ class Worker(ThreadWorker):
                 with suppress(OSError):
                     connection.sock.shutdown(socket.SHUT_RD)
 
+    def load_wsgi(self):
+        """Have the site refuse a body whose chunks are none, which shows while it is being read."""
+        super().load_wsgi()
+        if isinstance(self.wsgi, Flask):
+            page = self.wsgi.extensions["refusals"][400]
+            self.wsgi.register_error_handler(ParseException, lambda _: (page, 400))
+
     def handle_error(self, request, client, address, error):
         """Answer what is no request, or too large a one, in French; the log needs no address for that."""
         if not isinstance(error, ParseException):
@@ -76,7 +82,7 @@ class Worker(ThreadWorker):
         status = next((status for kind, status in kinds.items() if isinstance(error, kind)), 400)
         page = self.wsgi.extensions["refusals"][status].encode()
         headers = {
-            **HEADERS,
+            **dict(self.wsgi.extensions["headers"]),
             "Cache-Control": "private, no-store",
             "Connection": "close",
             "Content-Type": "text/html; charset=utf-8",

@@ -1,12 +1,13 @@
 """Paraphe: sign a charter commitment by commitment, and get a certificate anyone can check."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote
 
 from flask import Flask, Request, request
 from jinja2 import StrictUndefined
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 STATIC = Path(__file__).parents[1] / "static"
-ASCII = bytes(range(128))
+#: What an address may be written in, and what it may not.
+WRITTEN = "".join(map(chr, range(33, 127)))
+RAW = re.compile(r"[^!-~]")
 
 
 class OurRequest(Request):
@@ -48,9 +51,9 @@ class OurRequest(Request):
             environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()  # RFC 9110, 4.2.3
         # It guards what is written to a file, which nothing here is: Werkzeug answers it with a file and 412.
         environ.pop("HTTP_IF_MATCH", None)
+        if RAW.search(environ.get("QUERY_STRING", "")):  # as it should have been written: RFC 3986, 2.1
+            environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=WRITTEN, encoding="latin-1")
         super().__init__(environ, *arguments, **options)
-        if not self.query_string.isascii():  # written raw: as it should have been (RFC 3986, 2.1)
-            self.query_string = quote_from_bytes(self.query_string, safe=ASCII).encode()
 
     def _get_file_stream(self, *_: Any, **__: Any) -> BytesIO:
         return BytesIO()

@@ -41,9 +41,9 @@ def init_app(app: Flask) -> None:
     """Add the headers to every answer of the application."""
     app.after_request(_say_who_keeps_it)
     inner = app.wsgi_app
-    ours = list(HEADERS.items())
-    if app.config["PREFERRED_URL_SCHEME"] == "https":
-        ours.append(("Strict-Transport-Security", HSTS))
+    https = app.config["PREFERRED_URL_SCHEME"] == "https"
+    ours = [*HEADERS.items(), *([("Strict-Transport-Security", HSTS)] if https else [])]
+    app.extensions["headers"] = ours  # for what the server itself refuses: gunicorn.conf.py
 
     def add(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:

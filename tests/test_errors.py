@@ -130,6 +130,9 @@ def test_bytes_that_nobody_encoded(candidate):
         answer = candidate.client.get("/signataires", environ_overrides=raw)
         assert answer.status_code == status
         assert ('value="Zoé"' in answer.text) == (b"nom" in query)
+    raw = {"QUERY_STRING": "a=\r\nb: c"}
+    answer = candidate.client.get("/signataires//1", environ_overrides=raw)
+    assert answer.location == "http://localhost/signataires/1?a=%0D%0Ab:%20c"
 
 
 @pytest.mark.sqlite

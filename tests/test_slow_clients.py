@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-from app.headers import HEADERS
+from app.headers import HEADERS, HSTS
+from tests.conftest import running_site
 from tests.visitor import check_typography
 
 SLOW = 20
@@ -129,6 +130,22 @@ def test_a_body_is_bounded(site, request_):
     assert status == 413
     assert headers.items() >= HEADERS.items()
     assert "Envoi trop volumineux" in page
+
+
+@pytest.mark.parametrize("chunk", [b"ZZ\r\n", b"-1\r\n", b"4\r\nabcdefgh\r\n"])
+def test_chunks_that_are_none_are_refused(site, chunk):
+    status, headers, page = ask(site, CLOSE + PLAIN + CHUNKED + b"\r\n" + chunk)
+    assert status == 400
+    assert headers.items() >= HEADERS.items()
+    assert "Demande incompréhensible" in page
+    assert "Traceback" not in site.log.read_text()
+
+
+def test_what_the_server_refuses_is_said_to_be_kept_to_https_too(tmp_path):
+    with running_site(
+        tmp_path, f"sqlite:///{tmp_path}/paraphe.sqlite3", PREFERRED_URL_SCHEME="https"
+    ) as site:
+        assert ask(site, b"hello\r\n\r\n")[1]["Strict-Transport-Security"] == HSTS
 
 
 def test_a_body_without_a_length_is_refused(site):
