@@ -7,7 +7,6 @@ from sqlalchemy import select
 
 from app import signing
 from app.extensions import db
-from app.loading import by_code
 from app.models import Pledge, Role, Signature
 from app.signatures import commune_of
 from app.text import fold
@@ -187,7 +186,7 @@ def test_a_name_is_found_by_what_has_been_taken_since(app, citizen):
     code, *_ = fill(app, 30, given_name="Anne", family_name="Le Goff")
     asked = "/signataires?nom=goff&engagement="
     with app.app_context():
-        signature = by_code(code)
+        signature = db.session.scalars(select(Signature).where(Signature.code == code)).one()
         number = next(n for n in range(1, 11) if n not in signature.pledges)
         assert code not in all_of(citizen, f"{asked}{number}")
         signature.pledges[number] = Pledge(number=number, taken_at=START)
