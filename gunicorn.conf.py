@@ -11,7 +11,6 @@ from functools import partial
 from selectors import EVENT_READ
 from time import monotonic
 
-from flask import Flask
 from gunicorn import util
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -69,9 +68,9 @@ class Worker(ThreadWorker):
     def load_wsgi(self):
         """Have the site refuse a body whose chunks are none, which shows while it is being read."""
         super().load_wsgi()
-        if isinstance(self.wsgi, Flask):
-            page = self.wsgi.extensions["refusals"][400]
-            self.wsgi.register_error_handler(ParseException, lambda _: (page, 400))
+        pages = getattr(self.wsgi, "extensions", {}).get("refusals")
+        if pages:  # it is our site, and none of those that it is compared with
+            self.wsgi.register_error_handler(ParseException, lambda _: (pages[400], 400))
 
     def handle_error(self, request, client, address, error):
         """Answer what is no request, or too large a one, in French; the log needs no address for that."""
