@@ -64,11 +64,8 @@ class Kept:
         parts[b"segments"] = self._segments(taken)
         pieces = list(self._frame(name, commitment, saved))
         pieces[1::2] = [parts[slot] for slot in pieces[1::2]]
-        own = {CODE: draft.code, TOKEN: generate_csrf()}
-        page = b"".join(pieces)
-        for mark, text in own.items():
-            page = page.replace(mark.encode(), text.encode())
-        return page
+        page = b"".join(pieces).replace(CODE.encode(), draft.code.encode())
+        return page.replace(TOKEN.encode(), generate_csrf().encode())
 
 
 def _frame(name: str, commitment: Commitment | None, saved: bool) -> list[bytes]:
