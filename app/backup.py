@@ -24,7 +24,7 @@ from flask import current_app
 from sqlalchemy import Connection, MetaData, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import files, ledger, recount, retention, sealkey
+from app import files, ledger, recount, retention
 from app.extensions import db, seal_file, snapshot
 from app.transfer import (
     BATCH,
@@ -330,9 +330,11 @@ def _merge_ledgers(archive: Archive, withdrawn: Mapping[str, datetime]) -> None:
 
 def _try_seal(content: bytes, replace: bool) -> None:
     """Refuse a key that could not be used here, or must not take the place of another."""
+    from app.sealkey import open_key
+
     path = seal_file(current_app)
     try:
-        sealkey.open_key(content, current_app.config["SEAL_PASSPHRASE"])
+        open_key(content, current_app.config["SEAL_PASSPHRASE"])
     except ValueError as error:
         words = f"the key of the seal in it cannot be used ({error}): set SEAL_PASSPHRASE as it was"
         raise TransferError(words) from error
@@ -341,12 +343,14 @@ def _try_seal(content: bytes, replace: bool) -> None:
 
 
 def _put_seal_back(archive: Archive, content: bytes, now: datetime) -> Iterator[str]:
+    from app.sealkey import put_back
+
     path = seal_file(current_app)
     if not content:
         yield "the backup holds no key of the seal: the one here stays, or the next start makes it"
         return
     former = archive.small("seal/seal-former.pem")
-    kept = sealkey.put_back(path, content, former, current_app.config["SEAL_PASSPHRASE"], now)
+    kept = put_back(path, content, former, current_app.config["SEAL_PASSPHRASE"], now)
     if kept:
         yield f"the key of the seal that was here is kept in {kept}"
     for name in archive.names("seal/seal-2"):
@@ -376,10 +380,12 @@ def _secret_is_kept() -> bool:
 
 def _files() -> Iterator[tuple[str, Path]]:
     """Find what an installation keeps beside its database, by the name that the archive gives it."""
+    from app.sealkey import former_file
+
     seal = seal_file(current_app)
     found = {
         "seal/seal.p12": seal,
-        "seal/seal-former.pem": sealkey.former_file(seal),
+        "seal/seal-former.pem": former_file(seal),
         "config.py": Path(current_app.instance_path, "config.py"),
         "erased.txt": retention.ledger_file(),
     }

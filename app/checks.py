@@ -20,7 +20,6 @@ from app.extensions import charter, db, seal_file
 from app.french import paris_day
 from app.limits import limiter
 from app.models import Event, Letter, LetterState, Pledge
-from app.sealkey import NOTICE, read_key
 
 DAY = 24 * 3600
 #: How late the purge may be before somebody is told: a night that it missed is no fault yet.
@@ -101,6 +100,8 @@ def _terms() -> Iterator[Finding]:
 
 
 def _seal(now: datetime) -> Finding:
+    from app.sealkey import NOTICE, read_key
+
     file = seal_file(current_app)
     if not file.exists():
         return Finding(Level.WARNING, "seal", f"there is no {file} yet: the next start makes it")

@@ -1,6 +1,7 @@
 """Commands for cron and for the person who runs the site."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from flask import Flask, current_app
@@ -12,7 +13,9 @@ from app.certificate.outcomes import SealError
 from app.clock import now
 from app.extensions import charter, db, new_seal_key, seal_file
 from app.numbers import new_number
-from app.sealkey import KeyUnusable, SealKey, former_file, open_key, read_key, replace_key
+
+if TYPE_CHECKING:
+    from app.sealkey import SealKey
 
 data = AppGroup("data", help="The database as a whole.")
 letters = AppGroup("letters", help="The outbox.")
@@ -51,6 +54,8 @@ def deliver() -> None:
 @seal.command()
 def show() -> None:
     """Tell whose key it is, and until when it is good."""
+    from app.sealkey import read_key
+
     file = seal_file(current_app)
     _describe(read_key(file, current_app.config["SEAL_PASSPHRASE"]))
     click.echo(f"file:         {file}")
@@ -75,6 +80,8 @@ def create() -> None:
 )
 def import_(file: Path, passphrase: str) -> None:
     """Seal with the PKCS#12 FILE that an authority delivered; the present key is kept."""
+    from app.sealkey import open_key
+
     try:
         key = open_key(file.read_bytes(), passphrase)
     except (OSError, ValueError) as error:
@@ -82,8 +89,10 @@ def import_(file: Path, passphrase: str) -> None:
     _install(key)
 
 
-def _install(key: SealKey) -> None:
+def _install(key: "SealKey") -> None:
     """Try a key for good, then put it in the place of the present one. Raises: ClickException."""
+    from app.sealkey import KeyUnusable, former_file, read_key, replace_key
+
     try:
         site = f"https://{current_app.config['SERVER_NAME']}/"
         seal_certificate(draw_charter(charter, site), key, number=new_number())
@@ -109,7 +118,7 @@ def _install(key: SealKey) -> None:
     click.echo("Restart the site: until then it seals as before.")
 
 
-def _describe(key: SealKey) -> None:
+def _describe(key: "SealKey") -> None:
     click.echo(f"subject:      {key.subject}")
     click.echo(f"issuer:       {key.issuer}")
     click.echo(f"valid:        {key.not_before:%Y-%m-%d} to {key.not_after:%Y-%m-%d}")

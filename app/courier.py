@@ -124,9 +124,12 @@ def _let_go(letter: Letter) -> None:
 
 def _warn_of_seal() -> None:
     """Owe each organiser a letter when the seal has few days left: one for each term of `SEAL_WARNINGS`."""
+    organisers = current_app.config["ORGANISERS"]
+    if not organisers:
+        return  # and the key is not read for nothing
     left = seal_key.days_left(now())
     term = next((days for days in sorted(SEAL_WARNINGS) if left <= days), None)
-    for address in current_app.config["ORGANISERS"] if term else []:
+    for address in organisers if term else []:
         # The same key in every process: the table takes it once.
         key = hashlib.sha256(f"{seal_key.fingerprint} {term} {address}".encode()).hexdigest()[:32]
         if db.session.scalar(select(Letter.id).where(Letter.message_key == key)) is None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
 from flask_compress import Compress
@@ -25,7 +25,9 @@ from app.models import Base
 from app.outlines import Outlines, load_outlines
 from app.presence import Presence
 from app.revisions import MIGRATIONS
-from app.sealkey import SealKey, load_key, new_key
+
+if TYPE_CHECKING:
+    from app.sealkey import SealKey
 
 
 class _CSRF(CSRFProtect):  # type: ignore[misc]  # Flask-WTF has no types
@@ -62,7 +64,7 @@ communes: Communes = LocalProxy(lambda: current_app.extensions["communes"])  # t
 #: The map of the communes; false where no file of outlines is named.
 outlines: Outlines = LocalProxy(lambda: current_app.extensions["outlines"])  # type: ignore[assignment]
 #: The key of the seal, read when it is first asked for: ``flask seal`` must run where it cannot be read.
-seal_key: SealKey = LocalProxy(lambda: current_app.extensions["seal"]())  # type: ignore[assignment]
+seal_key: "SealKey" = LocalProxy(lambda: current_app.extensions["seal"]())  # type: ignore[assignment]
 #: Lends connections on which each statement is a transaction by itself: cheaper than a session by far.
 autocommit: Engine = LocalProxy(lambda: current_app.extensions["autocommit"])  # type: ignore[assignment]
 
@@ -138,15 +140,19 @@ def seal_file(app: Flask) -> Path:
     return Path(app.instance_path, app.config["SEAL_FILE"])
 
 
-def new_seal_key(app: Flask) -> SealKey:
+def new_seal_key(app: Flask) -> "SealKey":
     """Make a key in the name of the organisation and of the site."""
+    from app.sealkey import new_key
+
     host = app.config["SERVER_NAME"].partition(":")[0]
     return new_key(host, app.extensions["charter"].organisation, now())
 
 
-def _seal_reader(app: Flask) -> Callable[[], SealKey]:
+def _seal_reader(app: Flask) -> Callable[[], "SealKey"]:
     @cache
-    def read() -> SealKey:
+    def read() -> "SealKey":
+        from app.sealkey import load_key
+
         passphrase = app.config["SEAL_PASSPHRASE"]
         return load_key(seal_file(app), passphrase, lambda: new_seal_key(app), now())
 

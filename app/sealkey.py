@@ -1,6 +1,6 @@
 """The key of the organisation's seal: a PKCS#12 file (RFC 7292), and the certificates of those before it.
 
-Imports nothing heavy: the server reads the key at its start, and pyHanko only when it seals.
+Needs cryptography, 9 MB, and so is imported where a key is asked for; pyHanko comes only to seal with it.
 """
 
 import logging

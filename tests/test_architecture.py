@@ -67,11 +67,11 @@ RANK = {name: rank for rank, name in enumerate(LAYERS)}
 MODULES = sorted(path for path in APP.rglob("*.py") if "migrations" not in path.parts)
 #: The verbs work on plain objects: they never see the web or the session of the database.
 DOMAIN = ["signing", "addresses", "text", "numbers", "french", "data", "models", "coverage"]
-#: Cost up to a second and 80 MB each: imported where something is drawn, sealed, examined or migrated.
+#: Cost up to a second, and 9 to 80 MB each: imported where something is drawn, sealed, examined or migrated.
 HEAVY = (
     "app.certificate.fast", "app.certificate.pdf", "app.certificate.seal",
     "app.sharing.badge", "app.sharing.picture", "app.sharing.poster",
-    "alembic", "flask_migrate",
+    "app.sealkey", "alembic", "flask_migrate",
 )  # fmt: skip
 
 

@@ -307,6 +307,14 @@ def test_the_factory_reads_no_key_but_the_server_does(site, path):
     assert run.stderr.count("\n") == 1
 
 
+def test_a_server_that_seals_nothing_keeps_no_key(site, path):
+    environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
+    command = [sys.executable, "-c", "import sys, wsgi; print('cryptography' in sys.modules)"]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
+    assert read_key(path, ""), "and it was made, by a process of its own"
+
+
 def test_a_server_that_cannot_start_says_why(site, path):
     path.write_bytes(b"junk")
     environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}

@@ -6,13 +6,16 @@ asked for, so that a process that makes none does not pay for them.
 
 from collections.abc import Iterable
 from functools import cache
-
-from cryptography.x509 import Certificate
+from typing import TYPE_CHECKING
 
 from app.certificate.outcomes import Finding
 from app.certificate.snapshot import Snapshot
 from app.data.charter import Charter
-from app.sealkey import SealKey
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+    from app.sealkey import SealKey
 
 
 def draw_certificate(snapshot: Snapshot) -> bytes:
@@ -30,14 +33,14 @@ def draw_charter(charter: Charter, url: str) -> bytes:
     return charter_pdf(charter, url)
 
 
-def seal_certificate(pdf: bytes, key: SealKey, *, number: str, timestamp_url: str = "") -> bytes:
+def seal_certificate(pdf: bytes, key: "SealKey", *, number: str, timestamp_url: str = "") -> bytes:
     """Return the certificate of that number, sealed and verified. Raises: SealDelayed, SealError."""
     from app.certificate.seal import seal
 
     return seal(pdf, key, number=number, timestamp_url=timestamp_url)
 
 
-def examine_file(file: bytes, certificates: Iterable[Certificate]) -> Finding:
+def examine_file(file: bytes, certificates: Iterable["Certificate"]) -> Finding:
     """Say whether somebody's file is one that these certificates sealed. Never raises."""
     from app.certificate.seal import examine
 
