@@ -8,6 +8,7 @@ from click import ClickException
 
 from app import courier, create_app
 from app.config import missing_facts
+from app.extensions import remember_seal
 
 #: Of a process that cannot start: gunicorn takes it for « the application cannot be loaded », and ends.
 UNUSABLE = 4
@@ -34,6 +35,7 @@ look.start()
 look.join()
 if look.exitcode:
     sys.exit(UNUSABLE)
+remember_seal(app)
 
 if (missing := missing_facts(app.config)) and not app.debug:
     logging.getLogger("paraphe").warning("the legal pages say « à compléter »: set %s", ", ".join(missing))

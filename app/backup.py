@@ -380,12 +380,10 @@ def _secret_is_kept() -> bool:
 
 def _files() -> Iterator[tuple[str, Path]]:
     """Find what an installation keeps beside its database, by the name that the archive gives it."""
-    from app.sealkey import former_file
-
     seal = seal_file(current_app)
     found = {
         "seal/seal.p12": seal,
-        "seal/seal-former.pem": former_file(seal),
+        "seal/seal-former.pem": files.former(seal),
         "config.py": Path(current_app.instance_path, "config.py"),
         "erased.txt": retention.ledger_file(),
     }

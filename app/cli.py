@@ -7,7 +7,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from app import backup, checks, courier, recount, retention, revisions, transfer
+from app import backup, checks, courier, files, recount, retention, revisions, transfer
 from app.certificate import draw_charter, seal_certificate
 from app.certificate.outcomes import SealError
 from app.clock import now
@@ -91,7 +91,7 @@ def import_(file: Path, passphrase: str) -> None:
 
 def _install(key: "SealKey") -> None:
     """Try a key for good, then put it in the place of the present one. Raises: ClickException."""
-    from app.sealkey import KeyUnusable, former_file, read_key, replace_key
+    from app.sealkey import KeyUnusable, read_key, replace_key
 
     try:
         site = f"https://{current_app.config['SERVER_NAME']}/"
@@ -113,7 +113,7 @@ def _install(key: "SealKey") -> None:
     if kept and not old:
         click.echo(
             "It cannot be read. For its seals to be known still, append its certificate in PEM, which the "
-            f"site published, to {former_file(file)}."
+            f"site published, to {files.former(file)}."
         )
     click.echo("Restart the site: until then it seals as before.")
 

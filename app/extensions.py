@@ -1,7 +1,7 @@
 """The Flask extensions, and what every part of the program asks of the application."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from werkzeug.local import LocalProxy
 
-from app import sqlite
+from app import files, sqlite
 from app.clock import now
 from app.config import ConfigError
 from app.data.charter import Charter, load_charter
@@ -148,12 +148,29 @@ def new_seal_key(app: Flask) -> "SealKey":
     return new_key(host, app.extensions["charter"].organisation, now())
 
 
+def remember_seal(app: Flask) -> None:
+    """Keep what the files of the key hold: they may be others when it is first asked for. Raises: OSError."""
+    path = seal_file(app)
+    for file in (path, files.former(path)):
+        with suppress(FileNotFoundError):
+            app.extensions["seal-files"][file] = file.read_bytes()
+
+
 def _seal_reader(app: Flask) -> Callable[[], "SealKey"]:
+    remembered: dict[Path, bytes] = app.extensions.setdefault("seal-files", {})
+
+    def recall(file: Path) -> bytes:
+        if file not in remembered:
+            raise FileNotFoundError
+        return remembered[file]
+
     @cache
     def read() -> "SealKey":
-        from app.sealkey import load_key
+        from app.sealkey import load_key, read_key
 
-        passphrase = app.config["SEAL_PASSPHRASE"]
-        return load_key(seal_file(app), passphrase, lambda: new_seal_key(app), now())
+        path, passphrase = seal_file(app), app.config["SEAL_PASSPHRASE"]
+        if remembered:
+            return read_key(path, passphrase, recall)
+        return load_key(path, passphrase, lambda: new_seal_key(app), now())
 
     return read

@@ -41,6 +41,7 @@ DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 NAME_LENGTH = 64
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+Read = Callable[[Path], bytes]
 
 
 class KeyUnusable(ConfigError):
@@ -165,17 +166,20 @@ def open_key(content: bytes, passphrase: str) -> SealKey:
     return SealKey(key, found.cert.certificate, chain)
 
 
-def read_key(path: Path, passphrase: str) -> SealKey:
-    """Read the key, with the certificates of those before it. Raises: KeyUnusable, ConfigError."""
+def read_key(path: Path, passphrase: str, read: Read = Path.read_bytes) -> SealKey:
+    """Read the key, with the certificates of those before it. Raises: KeyUnusable, ConfigError.
+
+    ``read`` returns what a file holds, or held.
+    """
     try:
-        key = open_key(path.read_bytes(), passphrase)
+        key = open_key(read(path), passphrase)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise KeyUnusable(
             f"The key of the seal, {path}, cannot be used ({reason}): put the right file or SEAL_PASSPHRASE "
             "back, or make a new key with `flask --app app seal create`."
         ) from error
-    return replace(key, former=_former_certificates(path))
+    return replace(key, former=_former_certificates(path, read))
 
 
 def load_key(path: Path, passphrase: str, make: Callable[[], SealKey], now: datetime) -> SealKey:
@@ -204,7 +208,7 @@ def replace_key(path: Path, new: SealKey, passphrase: str, old: SealKey | None, 
         kept.hardlink_to(path)
         kept.chmod(0o600)
     if old:
-        files.replace(former_file(path), _pem((*old.former, old.certificate, *old.chain)))
+        files.replace(files.former(path), _pem((*old.former, old.certificate, *old.chain)))
     files.replace(path, _pkcs12(new, passphrase))
     return kept
 
@@ -228,19 +232,14 @@ def put_back(path: Path, content: bytes, former: bytes, passphrase: str, now: da
         files.replace(path, content)
     known += [one for one in _former_certificates(path) if one not in known]
     if known := [one for one in known if one != key.certificate]:
-        files.replace(former_file(path), _pem(known))
+        files.replace(files.former(path), _pem(known))
     return kept
 
 
-def former_file(path: Path) -> Path:
-    """Return where the certificates of the keys before the one at ``path`` are kept, in PEM."""
-    return path.with_name(f"{path.stem}-former.pem")
-
-
-def _former_certificates(path: Path) -> tuple[x509.Certificate, ...]:
-    file = former_file(path)
+def _former_certificates(path: Path, read: Read = Path.read_bytes) -> tuple[x509.Certificate, ...]:
+    file = files.former(path)
     try:
-        return tuple(x509.load_pem_x509_certificates(file.read_bytes()))
+        return tuple(x509.load_pem_x509_certificates(read(file)))
     except FileNotFoundError:
         return ()
     except (OSError, ValueError) as error:

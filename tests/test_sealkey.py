@@ -11,10 +11,15 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, NoEncryption, pkcs12
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    pkcs12,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from app import create_app
+from app import create_app, files
 from app.certificate.outcomes import Verdict
 from app.certificate.seal import examine, seal
 from app.config import ConfigError
@@ -210,10 +215,10 @@ def test_a_folder_that_is_none_is_refused_in_words(tmp_path):
 def test_a_key_that_others_own_is_refused_in_words(tmp_path, monkeypatch):
     load_key(tmp_path / "seal.p12", "", make, NOW)
 
-    def refuse(path):  # the tests may run as root, who reads everything
+    def refuse(path, *_, **__):  # the tests may run as root, who reads everything
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ConfigError, match="Permission denied"):
         load_key(tmp_path / "seal.p12", "", make, NOW)
 
@@ -313,6 +318,24 @@ def test_a_server_that_seals_nothing_keeps_no_key(site, path):
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert run.stdout == "False\n"
     assert read_key(path, ""), "and it was made, by a process of its own"
+
+
+@pytest.mark.parametrize("former", [[], [make().certificate]])
+def test_a_server_seals_with_the_key_of_its_start(site, path, former):
+    key = make()
+    path.write_bytes(packed(key.private_key, key.certificate))
+    if former:
+        files.former(path).write_bytes(former[0].public_bytes(Encoding.PEM))
+    program = (
+        "import sys, wsgi; from pathlib import Path\n"
+        "for file in sys.argv[1:]: Path(file).write_bytes(b'junk')\n"
+        "key = wsgi.app.extensions['seal']()\n"
+        "print(key.fingerprint, *(one.serial_number for one in key.former))"
+    )
+    environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
+    command = [sys.executable, "-c", program, path, files.former(path)]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == [key.fingerprint, *(str(one.serial_number) for one in former)]
 
 
 def test_a_server_that_cannot_start_says_why(site, path):
