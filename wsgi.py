@@ -1,10 +1,12 @@
 """The application, for ``flask`` and for any WSGI server; the courier runs beside it."""
 
 import logging
+import os
 import sys
-from multiprocessing import get_context
+import traceback
 
 from click import ClickException
+from flask import Flask
 
 from app import courier, create_app
 from app.config import missing_facts
@@ -14,13 +16,24 @@ from app.extensions import remember_seal
 UNUSABLE = 4
 
 
-def read_seal() -> None:
-    """Make or refuse the key now, rather than when the first certificate is due."""
+def seal_is_usable(app: Flask) -> bool:
+    """Make or refuse the key now, rather than when the first certificate is due; say what is wrong with it.
+
+    In a process of its own: reading it takes 12 MB, which one that makes no certificate never needs. Not by
+    ``multiprocessing``, which lets no daemon of its own have children, and a server's workers may be some.
+    """
+    if child := os.fork():
+        return os.waitpid(child, 0)[1] == 0
+    status = UNUSABLE
     try:
         app.extensions["seal"]()
+        status = 0
     except ClickException as error:
         error.show()
-        sys.exit(UNUSABLE)
+    except Exception:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
 
 
 try:
@@ -29,11 +42,7 @@ except ClickException as error:
     error.show()
     sys.exit(UNUSABLE)
 
-# In a process of its own: reading it takes 12 MB, which one that makes no certificate never needs.
-look = get_context("fork").Process(target=read_seal)
-look.start()
-look.join()
-if look.exitcode:
+if not seal_is_usable(app):
     sys.exit(UNUSABLE)
 remember_seal(app)
 

@@ -312,6 +312,18 @@ def test_the_factory_reads_no_key_but_the_server_does(site, path):
     assert run.stderr.count("\n") == 1
 
 
+def test_it_starts_in_a_daemon_of_a_server(site):
+    """Of `multiprocessing`, that is: it may have no children by the same means."""
+    program = (
+        "from multiprocessing import Process\n"
+        "worker = Process(target=__import__, args=('wsgi',), daemon=True)\n"
+        "worker.start(); worker.join(); print(worker.exitcode)"
+    )
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, cwd=ROOT, env=site.environment, capture_output=True, text=True, check=True)
+    assert run.stdout == "0\n", run.stderr
+
+
 def test_a_server_that_seals_nothing_keeps_no_key(site, path):
     environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
     command = [sys.executable, "-c", "import sys, wsgi; print('cryptography' in sys.modules)"]
