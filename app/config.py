@@ -25,7 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "TRUSTED_PROXIES": 0,
     "SQLALCHEMY_DATABASE_URI": "sqlite:///paraphe.sqlite3",
     "ORGANISERS": [],
-    "CHARTER_FILE": str(Path(__file__).parent / "data" / "charter.toml"),
+    "CHARTER_FILE": str(Path(__file__).parent / "content" / "charter.toml"),
     "CONTOURS_FILE": "",
     # The seal of the certificates
     "SEAL_FILE": "seal.p12",

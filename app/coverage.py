@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from app.data.communes import Area, Commune, Communes
+from app.content.communes import Area, Commune, Communes
 
 #: Signatures by commune, then by commitment; under 0, all of them. What is not there has none.
 Counts = Mapping[str, Mapping[int, int]]

@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import DateTime, String, cast, type_coerce
 
 from app import register
-from app.data.charter import Charter
-from app.data.communes import NOWHERE
+from app.content.charter import Charter
+from app.content.communes import NOWHERE
 from app.extensions import communes, snapshot
 from app.french import paris_day, typeset
 from app.models import Entry, Role

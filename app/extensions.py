@@ -19,10 +19,10 @@ from werkzeug.local import LocalProxy
 from app import files, sqlite
 from app.clock import now
 from app.config import ConfigError
-from app.data.charter import Charter, load_charter
-from app.data.communes import Communes, load_communes
+from app.content.charter import Charter, load_charter
+from app.content.communes import Communes, load_communes
+from app.content.map import Outlines, load_outlines
 from app.models import Base
-from app.outlines import Outlines, load_outlines
 from app.presence import Presence
 from app.revisions import MIGRATIONS
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import UOWTransaction
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.clock import now
-from app.data.communes import Communes
+from app.content.communes import Communes
 from app.extensions import charter, communes, db
 from app.french import paris_day
 from app.models import Entry, Pledge, Revision, Role, Signature, Spelling, Status, Tally

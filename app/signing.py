@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.data.charter import Charter, Commitment
+from app.content.charter import Charter, Commitment
 from app.models import (
     Consent,
     ConsentPurpose,

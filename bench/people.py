@@ -11,11 +11,11 @@ from jinja2 import StrictUndefined
 
 from app.certificate.pdf import certificate_rows, certificate_values
 from app.certificate.snapshot import Snapshot
-from app.data.charter import load_charter
+from app.content.charter import load_charter
 from app.numbers import ALPHABET
 
 ROOT = Path(__file__).parents[1]
-CHARTER = load_charter(ROOT / "app/data/charter.toml")
+CHARTER = load_charter(ROOT / "app/content/charter.toml")
 
 FIRST_NAMES = (
     "Zoë",

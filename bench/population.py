@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from app.models import Role
 
-COMMUNES = Path(__file__).parents[1] / "app/data/communes.csv"
+COMMUNES = Path(__file__).parents[1] / "app/content/communes.csv"
 
 #: How many of a hundred take each commitment. The last is the rare one that a filter must find.
 POPULARITY = (95, 88, 82, 75, 68, 62, 55, 45, 35, 1)

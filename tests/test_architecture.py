@@ -20,9 +20,8 @@ LAYERS = [
     "numbers",
     "config",
     "logs",
-    "data",
+    "content",
     "coverage",
-    "outlines",
     "sealkey",
     "certificate",
     "models",
@@ -66,7 +65,7 @@ LAYERS = [
 RANK = {name: rank for rank, name in enumerate(LAYERS)}
 MODULES = sorted(path for path in APP.rglob("*.py") if "migrations" not in path.parts)
 #: The verbs work on plain objects: they never see the web or the session of the database.
-DOMAIN = ["signing", "addresses", "text", "numbers", "french", "data", "models", "coverage"]
+DOMAIN = ["signing", "addresses", "text", "numbers", "french", "content", "models", "coverage"]
 #: Cost up to a second, and 9 to 80 MB each: imported where something is drawn, sealed, examined or migrated.
 HEAVY = (
     "app.certificate.fast", "app.certificate.pdf", "app.certificate.seal",

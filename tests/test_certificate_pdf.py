@@ -24,13 +24,13 @@ from app.certificate.fast import certificate_pdf
 from app.certificate.outcomes import CertificateError
 from app.certificate.pdf import ASSETS, charter_pdf, name_lines
 from app.certificate.snapshot import Snapshot
-from app.data.charter import load_charter
+from app.content.charter import load_charter
 from app.french import long_date
 from app.text import clean_line
 from tests.audit import watched
 
 ROOT = Path(__file__).parent.parent
-CHARTER = load_charter(ROOT / "app/data/charter.toml")
+CHARTER = load_charter(ROOT / "app/content/charter.toml")
 SITE = "https://charte.example/"
 
 SNAPSHOT = Snapshot(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from app import create_app
-from app.data.charter import CharterError, load_charter
+from app.content.charter import CharterError, load_charter
 
-FILE = Path(__file__).parents[1] / "app" / "data" / "charter.toml"
+FILE = Path(__file__).parents[1] / "app" / "content" / "charter.toml"
 
 #: As published by the Dordogne members of the CRESS Nouvelle-Aquitaine, closing punctuation left out.
 PUBLISHED = [

@@ -15,10 +15,10 @@ from pypdf.generic import BooleanObject, NameObject, TextStringObject
 
 from app.certificate import draw_charter
 from app.certificate.pdf import ASSETS, charter_pdf
-from app.data.charter import load_charter
+from app.content.charter import load_charter
 
 ROOT = Path(__file__).parent.parent
-CHARTER = load_charter(ROOT / "app/data/charter.toml")
+CHARTER = load_charter(ROOT / "app/content/charter.toml")
 SITE = "https://charte.example/"
 SHEET = (595, 842)  # A4, in points
 SCALE = 2  # pixels in a point

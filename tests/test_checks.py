@@ -233,7 +233,7 @@ def test_a_charter_that_cannot_be_read_is_one_sentence(settings, tmp_path):
 def test_a_charter_with_fewer_commitments_than_were_signed(complete, settings, tmp_path):
     app = complete()
     tick(Visitor(app), 9, 10)
-    text = (ROOT / "app/data/charter.toml").read_text()
+    text = (ROOT / "app/content/charter.toml").read_text()
     start = [place.start() for place in re.finditer(r"^\[\[commitments\]\]", text, re.M)][-2]
     end = re.compile(r"^\[(?!\[commitments\]\])", re.M).search(text, start)
     for name in ("communes.csv", "former-names.csv"):

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from app.config import ConfigError
-from app.data.communes import Commune, load_communes
+from app.content.communes import Commune, load_communes
 
-DATA = Path(__file__).parents[1] / "app" / "data"
+DATA = Path(__file__).parents[1] / "app" / "content"
 COMMUNES = load_communes(DATA / "communes.csv", DATA / "former-names.csv")
 
 

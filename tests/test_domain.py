@@ -6,20 +6,11 @@ from pathlib import Path
 import pytest
 
 from app import signing
-from app.data.charter import load_charter
-from app.models import (
-    Certificate,
-    ConsentPurpose,
-    Event,
-    LetterKind,
-    LetterState,
-    Role,
-    Signature,
-    Status,
-)
+from app.content.charter import load_charter
+from app.models import Certificate, ConsentPurpose, Event, LetterKind, LetterState, Role, Signature, Status
 from app.signing import Signatory
 
-CHARTER = load_charter(Path(__file__).parents[1] / "app" / "data" / "charter.toml")
+CHARTER = load_charter(Path(__file__).parents[1] / "app" / "content" / "charter.toml")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ELODIE = Signatory("Élodie", "Martin", Role.HEAD_OF_LIST, "24520", "Ensemble", "elodie@example.org")
 LATER = NOON + timedelta(days=5)

@@ -473,7 +473,7 @@ def test_nobody_yet(citizen, app):
 def test_another_charter_has_as_many_columns_as_commitments(settings, tmp_path):
     text = Path(create_app(settings).config["CHARTER_FILE"]).read_text(encoding="utf-8")
     parts = text.split("[[commitments]]")
-    data = ROOT / "app" / "data"
+    data = ROOT / "app" / "content"
     shorter = "[[commitments]]".join(parts[:7]) + "[[contacts]]" + text.split("[[contacts]]", 1)[1]
     for name in ("communes.csv", "former-names.csv"):
         shorter = shorter.replace(f'"{name}"', f'"{data / name}"')

@@ -15,11 +15,11 @@ from flask import render_template
 
 from app import create_app
 from app.config import ConfigError
-from app.data.communes import Commune, Communes, load_communes
+from app.content.communes import Commune, Communes, load_communes
+from app.content.map import DOT, SIDE, load_outlines
 from app.extensions import communes, outlines
-from app.outlines import DOT, SIDE, load_outlines
 
-DATA = Path(__file__).parents[1] / "app" / "data"
+DATA = Path(__file__).parents[1] / "app" / "content"
 #: By code, not by alphabet.
 HERE = Communes(
     Commune(insee, name) for insee, name in [("24001", "Zug"), ("24002", "Église"), ("24003", "Eyzies")]

@@ -10,16 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from app.extensions import db
-from app.models import (
-    Base,
-    ConsentPurpose,
-    Letter,
-    LetterKind,
-    LetterState,
-    Signature,
-    Status,
-    UTCDateTime,
-)
+from app.models import Base, ConsentPurpose, Letter, LetterKind, LetterState, Signature, Status, UTCDateTime
 from app.portability import FRENCH, all_held
 from tests.journeys import ELODIE, come_back, confirm, sign, signed_and_confirmed
 from tests.mailbox import link_in

@@ -15,7 +15,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from app.certificate.coverage import missing_characters
-from app.data.charter import load_charter
+from app.content.charter import load_charter
 from app.sharing import faces
 from app.sharing.badge import badge
 from app.sharing.card import Card
@@ -25,7 +25,7 @@ from app.sharing.poster import poster
 from tests.journeys import ELODIE, sign, signed_and_confirmed
 from tests.test_hostile_names import NAMES
 
-CHARTER = load_charter(Path(__file__).parents[1] / "app/data/charter.toml")
+CHARTER = load_charter(Path(__file__).parents[1] / "app/content/charter.toml")
 CARD = Card(
     site="Charte ESS Dordogne",
     campaign=CHARTER.campaign.name,

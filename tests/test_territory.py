@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app import coverage, create_app, register
-from app.data.communes import Area, Commune, Communes, load_communes
+from app.content.communes import Area, Commune, Communes, load_communes
 from app.extensions import communes, db
 from app.models import Signature, Status
 from app.text import fold

@@ -9,13 +9,7 @@ from flask import Flask
 
 from app import clock, signing
 from app.models import Status
-from app.tokens import (
-    ACCESS_SIGNATURE,
-    CONFIRM_SIGNATURE,
-    DENY_SIGNATURE,
-    MOVE_SIGNATURE,
-    TokenInvalid,
-)
+from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE, TokenInvalid
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PURPOSES = [CONFIRM_SIGNATURE, ACCESS_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE]

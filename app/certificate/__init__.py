@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.certificate.outcomes import Finding
 from app.certificate.snapshot import Snapshot
-from app.data.charter import Charter
+from app.content.charter import Charter
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

@@ -22,7 +22,7 @@ from app.certificate.coverage import missing_characters
 from app.certificate.form import fillable
 from app.certificate.outcomes import CertificateError
 from app.certificate.snapshot import Snapshot
-from app.data.charter import Charter, Commitment
+from app.content.charter import Charter, Commitment
 from app.french import before_list, commitments_of, long_date
 
 # Fonts without the characters that no word uses, and streams in bytes rather than letters.

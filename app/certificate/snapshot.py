@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Self
 
-from app.data.charter import Commitment
+from app.content.charter import Commitment
 from app.french import long_date
 from app.text import fold
 

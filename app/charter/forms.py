@@ -11,7 +11,7 @@ from wtforms.validators import AnyOf, InputRequired, ValidationError
 
 from app import addresses
 from app.certificate.coverage import missing_characters
-from app.data.communes import MOST_CHOICES, Commune
+from app.content.communes import MOST_CHOICES, Commune
 from app.extensions import charter, communes
 from app.models import ConsentPurpose, Role, Signature
 from app.signatures import commune_of

@@ -12,7 +12,7 @@ from flask import current_app, render_template
 from flask.sansio.blueprints import BlueprintSetupState
 from flask_wtf.csrf import generate_csrf
 
-from app.data.charter import Commitment
+from app.content.charter import Commitment
 from app.drafts import Draft
 from app.extensions import charter
 from app.models import Signature

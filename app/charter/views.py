@@ -21,14 +21,7 @@ from flask_wtf import FlaskForm
 from app import drafts, loading, register, signatures, signing
 from app.certificate import draw_charter
 from app.certificate.outcomes import CertificateError
-from app.charter.forms import (
-    ConfirmForm,
-    CorrectForm,
-    EmailForm,
-    FindForm,
-    SignForm,
-    wording,
-)
+from app.charter.forms import ConfirmForm, CorrectForm, EmailForm, FindForm, SignForm, wording
 from app.charter.page import answered_line, charter_page, keep_pages
 from app.charter.visitor import (
     close_signature,

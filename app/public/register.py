@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from app import register
 from app.caching import unless_known
-from app.data.communes import MOST_CHOICES
+from app.content.communes import MOST_CHOICES
 from app.extensions import charter, communes
 from app.htmx import shown_address
 from app.public.indexing import unless_refused

@@ -8,7 +8,7 @@ from typing import Any
 from flask import url_for
 from werkzeug.datastructures import MultiDict
 
-from app.data.communes import MOST_CHOICES, Commune
+from app.content.communes import MOST_CHOICES, Commune
 from app.extensions import charter, communes
 from app.filters import public_url
 from app.french import typeset

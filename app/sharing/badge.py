@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import render_template
 from markupsafe import Markup
 
-from app.data.charter import Commitment
+from app.content.charter import Commitment
 from app.sharing.card import Card
 from app.sharing.faces import BOLD, TITLE, Line, outlines, printable, scale, set_line, set_name
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.data.charter import Commitment
+from app.content.charter import Commitment
 from app.french import commitments_of
 
 

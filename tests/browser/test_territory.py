@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from app.data.communes import load_communes
+from app.content.communes import load_communes
 from tests.browser.conftest import OpenPage
 from tests.browser.test_accessibility import found_by_axe
 from tests.conftest import Site, running_site

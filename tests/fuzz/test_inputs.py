@@ -15,15 +15,15 @@ from app import numbers
 from app.certificate import examine_file
 from app.certificate.outcomes import Verdict
 from app.config import ConfigError
-from app.data.charter import CharterError, load_charter
-from app.data.communes import load_communes
-from app.outlines import load_outlines
+from app.content.charter import CharterError, load_charter
+from app.content.communes import load_communes
+from app.content.map import load_outlines
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE, TokenInvalid
 from tests.fuzz import TRIED, cases, over
 
 #: The site is put back from a copy of the file between two requests.
 pytestmark = pytest.mark.sqlite
-DATA = Path(__file__).parents[2] / "app" / "data"
+DATA = Path(__file__).parents[2] / "app" / "content"
 SPLICES = st.lists(
     st.tuples(
         st.floats(0, 1), st.integers(0, 40), st.binary(max_size=40) | st.text(max_size=10).map(str.encode)

@@ -26,7 +26,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 #: Ours, for the drawing that both pages begin with.
 POSTERS = ROOT / "templates"
 SECRET = "a-secret-for-a-bench-that-is-long-enough"  # noqa: S105  # it protects nothing
-CHARTER: dict[str, Any] = tomllib.loads((ROOT / "app/data/charter.toml").read_text(encoding="utf-8"))
+CHARTER: dict[str, Any] = tomllib.loads((ROOT / "app/content/charter.toml").read_text(encoding="utf-8"))
 
 
 class Commitment(NamedTuple):

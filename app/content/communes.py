@@ -127,7 +127,7 @@ def _key(typed: str) -> str:
 
 
 def load_communes(communes: Path, former_names: Path) -> Communes:
-    """Read the two CSV files described in ``app/data/README.md``. Raises: ConfigError."""
+    """Read the two CSV files described in ``app/content/README.md``. Raises: ConfigError."""
     former: dict[str, list[str]] = {}
     for row in _rows(former_names, {"code_insee_actuel", "ancien_nom"}):
         former.setdefault(row["code_insee_actuel"], []).append(row["ancien_nom"])

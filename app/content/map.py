@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from app.config import ConfigError
-from app.data.communes import Communes
+from app.content.communes import Communes
 
 #: Units along the longest side. About as many as the map has pixels: more only weighs more.
 SIDE = 650
