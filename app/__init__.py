@@ -31,6 +31,7 @@ from app import (
     public,
     watching,
 )
+from app.certificates import key
 from app.config import configure
 from app.sessions import Sessions
 
@@ -106,6 +107,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     configure(app, overrides or {})
     logs.init_app(app)
     extensions.init_app(app)
+    key.init_app(app)
     drafts.init_app(app)
     health.init_app(app)
     metrics.init_app(app)

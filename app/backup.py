@@ -25,7 +25,8 @@ from sqlalchemy import Connection, MetaData, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import files, ledger, recount, retention
-from app.extensions import db, seal_file, snapshot
+from app.certificates.key import former_file, open_key, put_back, seal_file
+from app.extensions import db, snapshot
 from app.transfer import (
     BATCH,
     Columns,
@@ -330,8 +331,6 @@ def _merge_ledgers(archive: Archive, withdrawn: Mapping[str, datetime]) -> None:
 
 def _try_seal(content: bytes, replace: bool) -> None:
     """Refuse a key that could not be used here, or must not take the place of another."""
-    from app.sealkey import open_key
-
     path = seal_file(current_app)
     try:
         open_key(content, current_app.config["SEAL_PASSPHRASE"])
@@ -343,8 +342,6 @@ def _try_seal(content: bytes, replace: bool) -> None:
 
 
 def _put_seal_back(archive: Archive, content: bytes, now: datetime) -> Iterator[str]:
-    from app.sealkey import put_back
-
     path = seal_file(current_app)
     if not content:
         yield "the backup holds no key of the seal: the one here stays, or the next start makes it"
@@ -383,7 +380,7 @@ def _files() -> Iterator[tuple[str, Path]]:
     seal = seal_file(current_app)
     found = {
         "seal/seal.p12": seal,
-        "seal/seal-former.pem": files.former(seal),
+        "seal/seal-former.pem": former_file(seal),
         "config.py": Path(current_app.instance_path, "config.py"),
         "erased.txt": retention.ledger_file(),
     }

@@ -15,8 +15,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import courier, health, retention, revisions
+from app.certificates.key import NOTICE, read_key, seal_file
 from app.config import DEFAULTS, ConfigError, missing_facts
-from app.extensions import charter, db, seal_file
+from app.extensions import charter, db
 from app.french import paris_day
 from app.limits import limiter
 from app.models import Event, Letter, LetterState, Pledge
@@ -100,8 +101,6 @@ def _terms() -> Iterator[Finding]:
 
 
 def _seal(now: datetime) -> Finding:
-    from app.sealkey import NOTICE, read_key
-
     file = seal_file(current_app)
     if not file.exists():
         return Finding(Level.WARNING, "seal", f"there is no {file} yet: the next start makes it")

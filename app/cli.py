@@ -1,21 +1,27 @@
 """Commands for cron and for the person who runs the site."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from app import backup, checks, courier, files, recount, retention, revisions, transfer
-from app.certificate import draw_charter, seal_certificate
-from app.certificate.outcomes import SealError
+from app import backup, checks, courier, recount, retention, revisions, transfer
+from app.certificates import draw_charter, seal_certificate
+from app.certificates.exceptions import SealError
+from app.certificates.key import (
+    KeyUnusable,
+    SealKey,
+    former_file,
+    new_seal_key,
+    open_key,
+    read_key,
+    replace_key,
+    seal_file,
+)
+from app.certificates.numbers import new_number
 from app.clock import now
-from app.extensions import charter, db, new_seal_key, seal_file
-from app.numbers import new_number
-
-if TYPE_CHECKING:
-    from app.sealkey import SealKey
+from app.extensions import charter, db
 
 data = AppGroup("data", help="The database as a whole.")
 letters = AppGroup("letters", help="The outbox.")
@@ -54,8 +60,6 @@ def deliver() -> None:
 @seal.command()
 def show() -> None:
     """Tell whose key it is, and until when it is good."""
-    from app.sealkey import read_key
-
     file = seal_file(current_app)
     _describe(read_key(file, current_app.config["SEAL_PASSPHRASE"]))
     click.echo(f"file:         {file}")
@@ -80,8 +84,6 @@ def create() -> None:
 )
 def import_(file: Path, passphrase: str) -> None:
     """Seal with the PKCS#12 FILE that an authority delivered; the present key is kept."""
-    from app.sealkey import open_key
-
     try:
         key = open_key(file.read_bytes(), passphrase)
     except (OSError, ValueError) as error:
@@ -89,10 +91,8 @@ def import_(file: Path, passphrase: str) -> None:
     _install(key)
 
 
-def _install(key: "SealKey") -> None:
+def _install(key: SealKey) -> None:
     """Try a key for good, then put it in the place of the present one. Raises: ClickException."""
-    from app.sealkey import KeyUnusable, read_key, replace_key
-
     try:
         site = f"https://{current_app.config['SERVER_NAME']}/"
         seal_certificate(draw_charter(charter, site), key, number=new_number())
@@ -113,12 +113,12 @@ def _install(key: "SealKey") -> None:
     if kept and not old:
         click.echo(
             "It cannot be read. For its seals to be known still, append its certificate in PEM, which the "
-            f"site published, to {files.former(file)}."
+            f"site published, to {former_file(file)}."
         )
     click.echo("Restart the site: until then it seals as before.")
 
 
-def _describe(key: "SealKey") -> None:
+def _describe(key: SealKey) -> None:
     click.echo(f"subject:      {key.subject}")
     click.echo(f"issuer:       {key.issuer}")
     click.echo(f"valid:        {key.not_before:%Y-%m-%d} to {key.not_after:%Y-%m-%d}")

@@ -21,8 +21,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from app import listing
+from app.certificates.key import seal_key
 from app.clock import now
-from app.extensions import db, seal_key
+from app.extensions import db
 from app.letters import SEAL_WARNINGS, compose, enclose, file
 from app.models import Letter, LetterKind, LetterState
 from app.signing import new_letter

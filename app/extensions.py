@@ -1,10 +1,9 @@
 """The Flask extensions, and what every part of the program asks of the application."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from functools import cache
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, current_app
 from flask_compress import Compress
@@ -16,8 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from werkzeug.local import LocalProxy
 
-from app import files, sqlite
-from app.clock import now
+from app import sqlite
 from app.config import ConfigError
 from app.content.charter import Charter, load_charter
 from app.content.communes import Communes, load_communes
@@ -25,9 +23,6 @@ from app.content.map import Outlines, load_outlines
 from app.models import Base
 from app.presence import Presence
 from app.revisions import MIGRATIONS
-
-if TYPE_CHECKING:
-    from app.sealkey import SealKey
 
 
 class _CSRF(CSRFProtect):  # type: ignore[misc]  # Flask-WTF has no types
@@ -63,8 +58,6 @@ charter: Charter = LocalProxy(lambda: current_app.extensions["charter"])  # type
 communes: Communes = LocalProxy(lambda: current_app.extensions["communes"])  # type: ignore[assignment]
 #: The map of the communes; false where no file of outlines is named.
 outlines: Outlines = LocalProxy(lambda: current_app.extensions["outlines"])  # type: ignore[assignment]
-#: The key of the seal, read when it is first asked for: ``flask seal`` must run where it cannot be read.
-seal_key: "SealKey" = LocalProxy(lambda: current_app.extensions["seal"]())  # type: ignore[assignment]
 #: Lends connections on which each statement is a transaction by itself: cheaper than a session by far.
 autocommit: Engine = LocalProxy(lambda: current_app.extensions["autocommit"])  # type: ignore[assignment]
 
@@ -77,7 +70,6 @@ def init_app(app: Flask) -> None:
     )
     contours = app.config["CONTOURS_FILE"]
     app.extensions["outlines"] = load_outlines(Path(app.instance_path, contours), here) if contours else None
-    app.extensions["seal"] = _seal_reader(app)
     _bind_database(app)
     app.extensions["migrate"] = LocalProxy(lambda: _migrate(app))
     csrf.init_app(app)
@@ -133,44 +125,3 @@ def snapshot(engine: Engine | None = None) -> Iterator[Connection]:
         options["isolation_level"] = "REPEATABLE READ"
     with engine.connect().execution_options(**options) as connection:
         yield connection
-
-
-def seal_file(app: Flask) -> Path:
-    """Return where the key of the seal is kept."""
-    return Path(app.instance_path, app.config["SEAL_FILE"])
-
-
-def new_seal_key(app: Flask) -> "SealKey":
-    """Make a key in the name of the organisation and of the site."""
-    from app.sealkey import new_key
-
-    host = app.config["SERVER_NAME"].partition(":")[0]
-    return new_key(host, app.extensions["charter"].organisation, now())
-
-
-def remember_seal(app: Flask) -> None:
-    """Keep what the files of the key hold: they may be others when it is first asked for. Raises: OSError."""
-    path = seal_file(app)
-    for file in (path, files.former(path)):
-        with suppress(FileNotFoundError):
-            app.extensions["seal-files"][file] = file.read_bytes()
-
-
-def _seal_reader(app: Flask) -> Callable[[], "SealKey"]:
-    remembered: dict[Path, bytes] = app.extensions.setdefault("seal-files", {})
-
-    def recall(file: Path) -> bytes:
-        if file not in remembered:
-            raise FileNotFoundError
-        return remembered[file]
-
-    @cache
-    def read() -> "SealKey":
-        from app.sealkey import load_key, read_key
-
-        path, passphrase = seal_file(app), app.config["SEAL_PASSPHRASE"]
-        if remembered:
-            return read_key(path, passphrase, recall)
-        return load_key(path, passphrase, lambda: new_seal_key(app), now())
-
-    return read

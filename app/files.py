@@ -31,11 +31,6 @@ def replace(path: Path, content: bytes) -> None:
     _write_beside(path, content).replace(path)
 
 
-def former(path: Path) -> Path:
-    """Return where the certificates of the keys before the seal at ``path`` are kept, in PEM."""
-    return path.with_name(f"{path.stem}-former.pem")
-
-
 @contextmanager
 def fresh(path: Path) -> Iterator[BinaryIO]:
     """Open a file that is to be, and appears under its name when it is whole.

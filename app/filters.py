@@ -11,9 +11,9 @@ from flask import Flask, current_app, url_for
 from markupsafe import Markup
 
 from app import french
+from app.certificates.current import commune_of
 from app.clock import now
 from app.extensions import charter
-from app.signatures import commune_of
 
 
 def init_app(app: Flask) -> None:

@@ -6,11 +6,13 @@ import flask_mail
 from flask import current_app, render_template, url_for
 from flask_mail import Message
 
-from app import addresses, loading, signatures
+from app import addresses, loading
+from app.certificates import current
+from app.certificates.issue import is_certifiable, issue
+from app.certificates.key import seal_key
 from app.clock import now
-from app.extensions import charter, seal_key
+from app.extensions import charter
 from app.french import duration
-from app.issuing import is_certifiable, issue
 from app.models import Letter, LetterKind, Signature, Status
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE
 
@@ -63,7 +65,7 @@ def enclose(letter: Letter, message: Message) -> None:
     """
     if letter.kind is LetterKind.CONFIRMED and letter.signature and is_certifiable(letter.signature):
         certificate = issue(letter.signature)
-        filename = signatures.snapshot_of(certificate).filename
+        filename = current.snapshot_of(certificate).filename
         assert certificate.pdf is not None  # of a signature that stands
         message.attach(filename, "application/pdf", certificate.pdf)
 

@@ -20,8 +20,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import health
+from app.certificates.key import seal_key
 from app.config import ConfigError
-from app.extensions import db, seal_key
+from app.extensions import db
 from app.models import Certificate, Letter, LetterState, Signature, Status
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

@@ -21,8 +21,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, attribute_keyed_dict, mapped_column, relationship
 
-from app import numbers
-
 
 class UTCDateTime(TypeDecorator[datetime]):
     """An aware datetime, always UTC. SQLite forgets time zones; this gives them back."""
@@ -352,7 +350,7 @@ class Certificate(Base):
     __tablename__ = "certificate"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    number: Mapped[str] = mapped_column(String(numbers.LENGTH), unique=True)
+    number: Mapped[str] = mapped_column(String(14), unique=True)  # `certificates.numbers`: XXXX-XXXX-XXXX
     signature_id: Mapped[int] = mapped_column(ForeignKey("signature.id", ondelete="CASCADE"), index=True)
     issued_at: Mapped[datetime]
     #: A `Snapshot`, as JSON: texts and all, to be read again when the charter has another edition.

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from app import signatures
+from app.certificates import current
 from app.extensions import charter
 from app.models import Certificate, Consent, Event, Letter, Signature
 
@@ -53,7 +53,7 @@ FRENCH = {
 def all_held(signature: Signature) -> dict[str, Any]:
     """Return all that is held of the person who signed, ready for JSON; times are in UTC, ISO 8601."""
     texts = _texts(signature)
-    commune = signatures.commune_of(signature)
+    commune = current.commune_of(signature)
     return {
         "code": signature.code,
         "etat": _french(signature.status),
@@ -89,7 +89,7 @@ def _texts(signature: Signature) -> Mapping[int, str]:
     if signature.edition in (None, charter.edition):
         return {c.number: c.text for c in charter.commitments}
     former = (
-        signatures.snapshot_of(certificate) for certificate in signature.certificates if certificate.content
+        current.snapshot_of(certificate) for certificate in signature.certificates if certificate.content
     )
     said = next((snapshot for snapshot in former if snapshot.edition == signature.edition), None)
     return {c.number: c.text for c in said.commitments} if said else {}

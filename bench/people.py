@@ -9,10 +9,10 @@ from typing import Any
 from flask import Flask
 from jinja2 import StrictUndefined
 
-from app.certificate.pdf import certificate_rows, certificate_values
-from app.certificate.snapshot import Snapshot
+from app.certificates.numbers import ALPHABET
+from app.certificates.pdf import certificate_rows, certificate_values
+from app.certificates.snapshot import Snapshot
 from app.content.charter import load_charter
-from app.numbers import ALPHABET
 
 ROOT = Path(__file__).parents[1]
 CHARTER = load_charter(ROOT / "app/content/charter.toml")

@@ -15,7 +15,7 @@ from asn1crypto import cms, tsp
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificates
 
-from app.certificate.seal import examine
+from app.certificates.seal import examine
 from tests.authority import stamper_in_a_maze
 
 SIZE = 2 * 1024 * 1024

@@ -16,10 +16,10 @@ from flask_migrate import upgrade
 from sqlalchemy import text
 
 from app import courier, ledger
+from app.certificates.key import new_seal_key, read_key, replace_key, seal_file, seal_key
 from app.clock import now
-from app.extensions import db, new_seal_key, seal_file, seal_key
+from app.extensions import db
 from app.models import Signature
-from app.sealkey import read_key, replace_key
 from tests.conftest import running_site
 from tests.database import dump, rows
 from tests.journeys import ELODIE, sign, signed_and_confirmed, tick

@@ -12,10 +12,10 @@ from flask import current_app
 from PIL import Image, ImageChops
 from pypdf import PdfReader
 
-from app.certificate import fast
-from app.certificate.fast import certificate_pdf
-from app.certificate.outcomes import CertificateError
-from app.certificate.pdf import plain_certificate_pdf
+from app.certificates import fast_pdf
+from app.certificates.exceptions import CertificateError
+from app.certificates.fast_pdf import certificate_pdf
+from app.certificates.pdf import plain_certificate_pdf
 from bench.people import person
 from tests.test_certificate_pdf import (  # noqa: F401
     ALL,
@@ -52,7 +52,7 @@ PEOPLE = {
 @pytest.fixture
 def press(monkeypatch):
     """Begin as a new process does: nothing is kept."""
-    monkeypatch.setattr(fast, "_press", fast.cache(fast.Press))
+    monkeypatch.setattr(fast_pdf, "_press", fast_pdf.cache(fast_pdf.Press))
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_the_same_commitments_in_another_charter(assert_same_page, press):
 
 @pytest.mark.poppler
 def test_a_page_survives_what_is_forgotten(assert_same_page, press, monkeypatch):
-    monkeypatch.setattr(fast, "KEPT", 3)
+    monkeypatch.setattr(fast_pdf, "KEPT", 3)
     for snapshot in (SNAPSHOT, PEOPLE["ten of ten"], PEOPLE["Greek"], SNAPSHOT):
         assert_same_page(certificate_pdf(snapshot), plain_certificate_pdf(snapshot))
 

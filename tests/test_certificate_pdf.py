@@ -18,12 +18,12 @@ from jinja2 import StrictUndefined
 from PIL import Image
 from pypdf import PdfReader
 
-from app.certificate import fast
-from app.certificate.coverage import COVERAGE, missing_characters
-from app.certificate.fast import certificate_pdf
-from app.certificate.outcomes import CertificateError
-from app.certificate.pdf import ASSETS, charter_pdf, name_lines
-from app.certificate.snapshot import Snapshot
+from app.certificates import fast_pdf
+from app.certificates.exceptions import CertificateError
+from app.certificates.fast_pdf import certificate_pdf
+from app.certificates.glyphs import COVERAGE, missing_characters
+from app.certificates.pdf import ASSETS, charter_pdf, name_lines
+from app.certificates.snapshot import Snapshot
 from app.content.charter import load_charter
 from app.french import long_date
 from app.text import clean_line
@@ -396,11 +396,11 @@ def test_missing_characters():
 
 
 def test_coverage_needs_no_pdf_library():
-    program = "import sys, app.certificate.coverage as c; c.missing_characters('é'); print(*sys.modules)"
+    program = "import sys, app.certificates.coverage as c; c.missing_characters('é'); print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, text=True
     )
-    assert "app.certificate.coverage" in run.stdout.split()
+    assert "app.certificates.coverage" in run.stdout.split()
     assert not {"reportlab", "xhtml2pdf", "fontTools"} & set(run.stdout.split())
 
 
@@ -409,7 +409,7 @@ def test_coverage_needs_no_pdf_library():
 
 def test_drawing_opens_only_our_files():
     certificate_pdf(SNAPSHOT), charter_pdf(CHARTER, SITE)  # what Python imports at first does not count
-    fast._press.cache_clear()  # and nothing is kept from it
+    fast_pdf._press.cache_clear()  # and nothing is kept from it
     name = '<img src="file:///etc/passwd"> <link rel="stylesheet" href="http://charte.example/x.css">'
     with watched() as seen:
         certificate_pdf(replace(SNAPSHOT, full_name=name, list_name=name, taken=ALL))
@@ -430,7 +430,7 @@ def draw_body(monkeypatch):
         page = '<html><style>{% include "pdf/_style.css" %}</style><body>' + body + "</body></html>"
         with monkeypatch.context() as patch:
             patch.setattr(
-                "app.certificate.pdf.render_template", lambda *_, **__: render_template_string(page)
+                "app.certificates.pdf.render_template", lambda *_, **__: render_template_string(page)
             )
             return charter_pdf(CHARTER, SITE)
 

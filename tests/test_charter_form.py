@@ -13,8 +13,8 @@ from PIL import Image, ImageChops
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import BooleanObject, NameObject, TextStringObject
 
-from app.certificate import draw_charter
-from app.certificate.pdf import ASSETS, charter_pdf
+from app.certificates import draw_charter
+from app.certificates.pdf import ASSETS, charter_pdf
 from app.content.charter import load_charter
 
 ROOT = Path(__file__).parent.parent
@@ -212,7 +212,7 @@ def without_fields(monkeypatch):
 
     def draw(charter):
         with monkeypatch.context() as patch:
-            patch.setattr("app.certificate.pdf.fillable", lambda pdf, _face: pdf)
+            patch.setattr("app.certificates.pdf.fillable", lambda pdf, _face: pdf)
             return charter_pdf(charter, SITE)
 
     return draw

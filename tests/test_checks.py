@@ -14,8 +14,9 @@ from flask import Flask
 from flask_migrate import downgrade, upgrade
 
 from app import courier, create_app
+from app.certificates.key import seal_key
 from app.clock import now
-from app.extensions import db, seal_key
+from app.extensions import db
 from tests.conftest import ROOT
 from tests.journeys import sign, tick
 from tests.mailbox import free_port

@@ -13,9 +13,9 @@ from flask import Flask
 from pypdf import PdfReader
 from sqlalchemy import select
 
-from app import issuing
-from app.certificate.outcomes import CertificateError
-from app.certificate.snapshot import Snapshot, changes
+from app.certificates import issue
+from app.certificates.exceptions import CertificateError
+from app.certificates.snapshot import Snapshot, changes
 from app.extensions import db
 from app.models import Certificate, Event, Signature
 from tests.journeys import come_back, confirm, sign, signed_and_confirmed
@@ -156,7 +156,7 @@ def meanwhile(candidate: Visitor, act: Callable[[Visitor], object]) -> None:
 
 
 def test_a_change_while_it_is_drawn_is_not_overlooked(app, own, candidate, monkeypatch):
-    draw = issuing.draw_certificate
+    draw = issue.draw_certificate
     drawn = []
 
     def slowly(snapshot):
@@ -165,7 +165,7 @@ def test_a_change_while_it_is_drawn_is_not_overlooked(app, own, candidate, monke
             meanwhile(candidate, lambda other: other.open("/ma-signature").submit("#prendre-2"))
         return draw(snapshot)
 
-    monkeypatch.setattr(issuing, "draw_certificate", slowly)
+    monkeypatch.setattr(issue, "draw_certificate", slowly)
     text = PdfReader(BytesIO(download(own))).pages[0].extract_text()
     assert drawn == [{1, 3, 4}, {1, 2, 3, 4}]
     assert "4 engagements sur 10" in text
@@ -173,7 +173,7 @@ def test_a_change_while_it_is_drawn_is_not_overlooked(app, own, candidate, monke
 
 
 def test_giving_all_back_while_it_is_drawn(app, own, candidate, monkeypatch):
-    draw = issuing.draw_certificate
+    draw = issue.draw_certificate
 
     def give_all_back(other):
         page = other.open("/ma-signature")
@@ -184,7 +184,7 @@ def test_giving_all_back_while_it_is_drawn(app, own, candidate, monkeypatch):
         meanwhile(candidate, give_all_back)
         return draw(snapshot)
 
-    monkeypatch.setattr(issuing, "draw_certificate", slowly)
+    monkeypatch.setattr(issue, "draw_certificate", slowly)
     page = own.submit("#certificat form")
     assert page.url == "/ma-signature"
     assert "rien à certifier" in page.text()
@@ -192,13 +192,13 @@ def test_giving_all_back_while_it_is_drawn(app, own, candidate, monkeypatch):
 
 
 def test_withdrawing_while_it_is_drawn(app, own, candidate, monkeypatch):
-    draw = issuing.draw_certificate
+    draw = issue.draw_certificate
 
     def slowly(snapshot):
         meanwhile(candidate, lambda other: other.open("/ma-signature/retirer").submit("main form"))
         return draw(snapshot)
 
-    monkeypatch.setattr(issuing, "draw_certificate", slowly)
+    monkeypatch.setattr(issue, "draw_certificate", slowly)
     assert own.submit("#certificat form").url == "/retrouver"
     assert rows(app) == []
 
@@ -209,7 +209,7 @@ def test_what_cannot_be_made_is_said_and_the_signature_stands(app, own, candidat
         raise CertificateError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(issuing, stage, fail)
+        patch.setattr(issue, stage, fail)
         page = own.submit("#certificat form")
     assert page.status == 503
     assert "n’a pas pu être établi" in page.text("#certificat [role=alert]")
@@ -223,7 +223,7 @@ def test_a_letter_waits_for_its_certificate(app, own, deliver, mailbox, later, m
         raise CertificateError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(issuing, "seal_certificate", fail)
+        patch.setattr(issue, "seal_certificate", fail)
         assert deliver() == 0
     later(minutes=2)
     assert deliver() == 1

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from app import courier, create_app
+from app.certificates.key import new_key, seal_key
 from app.clock import now
-from app.extensions import db, seal_key
+from app.extensions import db
 from app.models import Letter, LetterState
-from app.sealkey import new_key
 from tests.database import dump, rows
 from tests.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
 from tests.mailbox import html_of, link_in, text_of

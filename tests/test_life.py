@@ -18,7 +18,8 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import delete, select
 
-from app import clock, create_app, issuing, listing, loading, register, retention, signatures, signing
+from app import clock, create_app, listing, loading, register, retention, signing
+from app.certificates import current, issue
 from app.extensions import charter, db
 from app.models import (
     Base,
@@ -285,8 +286,8 @@ class Life(RuleBasedStateMachine):
         if signature is None:
             return
         try:
-            certificate = issuing.issue(signature)
-        except issuing.NotCertifiable:
+            certificate = issue.issue(signature)
+        except issue.NotCertifiable:
             assert not signature.pledges
             return
         assert certificate.content["full_name"] == signature.full_name
@@ -381,7 +382,7 @@ class Life(RuleBasedStateMachine):
 
     def one_certificate_at_most_is_current(self):
         for signature in db.session.scalars(select(Signature).where(Signature.status == Status.CONFIRMED)):
-            current = [c for c in signature.certificates if signatures.is_current(c)]
+            current = [c for c in signature.certificates if current.is_current(c)]
             assert len(current) <= 1
 
     def nobody_is_flooded(self):
@@ -428,8 +429,8 @@ def test_the_whole_life(monkeypatch, tmp_path, database_url):
         db.create_all()
     listen_to_statements(app, note_writing)
     copies = itertools.count()
-    monkeypatch.setattr(issuing, "draw_certificate", lambda snapshot: f"%PDF-{next(copies)}".encode())
-    monkeypatch.setattr(issuing, "seal_certificate", lambda pdf, *_, **__: pdf)
+    monkeypatch.setattr(issue, "draw_certificate", lambda snapshot: f"%PDF-{next(copies)}".encode())
+    monkeypatch.setattr(issue, "seal_certificate", lambda pdf, *_, **__: pdf)
     monkeypatch.setattr(clock, "_time", lambda: Life.time)
     Life.app = app
     run_state_machine_as_test(

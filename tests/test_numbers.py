@@ -2,7 +2,7 @@
 
 import random
 
-from app.numbers import ALPHABET, LENGTH, new_number, parse_number
+from app.certificates.numbers import ALPHABET, LENGTH, new_number, parse_number
 
 
 def test_a_number_is_read_however_it_is_typed():

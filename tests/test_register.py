@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from app import signing
+from app.certificates.current import commune_of
 from app.extensions import db
 from app.models import Pledge, Role, Signature
-from app.signatures import commune_of
 from app.text import fold
 from tests.crowd import START, app_on, fill, person
 from tests.database import listen_to_statements

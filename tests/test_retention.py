@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import func, select
 
 from app import ledger, retention, signing
+from app.certificates.key import seal_key
 from app.clock import now
-from app.extensions import db, seal_key
+from app.extensions import db
 from app.models import Event, Letter, LetterKind, Pledge, Signature, Status
 from tests.database import dump, rows
 from tests.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick

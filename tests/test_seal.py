@@ -30,13 +30,13 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 from pypdf import PdfReader, PdfWriter
 
-from app.certificate import examine_file, seal_certificate
-from app.certificate import seal as sealing
-from app.certificate.fast import certificate_pdf
-from app.certificate.outcomes import SealDelayed, SealError, Verdict
-from app.certificate.seal import examine, seal
-from app.numbers import new_number
-from app.sealkey import SealKey, new_key, open_key
+from app.certificates import examine_file, seal_certificate
+from app.certificates import seal as sealing
+from app.certificates.exceptions import SealDelayed, SealError, Verdict
+from app.certificates.fast_pdf import certificate_pdf
+from app.certificates.key import SealKey, new_key, open_key
+from app.certificates.numbers import new_number
+from app.certificates.seal import examine, seal
 from tests import hostile
 from tests.audit import watched
 from tests.authority import TimestampAuthority, bought, issue

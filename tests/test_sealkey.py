@@ -19,13 +19,21 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from app import create_app, files
-from app.certificate.outcomes import Verdict
-from app.certificate.seal import examine, seal
+from app import create_app
+from app.certificates.exceptions import Verdict
+from app.certificates.key import (
+    DOCUMENT_SIGNING,
+    KeyUnusable,
+    former_file,
+    load_key,
+    new_key,
+    open_key,
+    read_key,
+    seal_key,
+)
+from app.certificates.numbers import new_number
+from app.certificates.seal import examine, seal
 from app.config import ConfigError
-from app.extensions import seal_key
-from app.numbers import new_number
-from app.sealkey import DOCUMENT_SIGNING, KeyUnusable, load_key, new_key, open_key, read_key
 from tests.authority import bought, issue
 from tests.test_architecture import APP
 from tests.test_seal import PDF
@@ -63,7 +71,7 @@ def test_processes_that_start_together_agree(tmp_path):
     path = tmp_path / "seal.p12"
     program = (
         "import sys, time; from datetime import UTC, datetime; from pathlib import Path\n"
-        "from app.sealkey import load_key, new_key\n"
+        "from app.certificates.key import load_key, new_key\n"
         "print('ready', flush=True); sys.stdin.readline(); now = datetime.now(UTC)\n"
         "def make():\n"
         "    key = new_key('charte.example', 'Adhérents', now); time.sleep(0.2); return key\n"
@@ -324,20 +332,12 @@ def test_it_starts_in_a_daemon_of_a_server(site):
     assert run.stdout == "0\n", run.stderr
 
 
-def test_a_server_that_seals_nothing_keeps_no_key(site, path):
-    environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
-    command = [sys.executable, "-c", "import sys, wsgi; print('cryptography' in sys.modules)"]
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-    assert run.stdout == "False\n"
-    assert read_key(path, ""), "and it was made, by a process of its own"
-
-
 @pytest.mark.parametrize("former", [[], [make().certificate]])
 def test_a_server_seals_with_the_key_of_its_start(site, path, former):
     key = make()
     path.write_bytes(packed(key.private_key, key.certificate))
     if former:
-        files.former(path).write_bytes(former[0].public_bytes(Encoding.PEM))
+        former_file(path).write_bytes(former[0].public_bytes(Encoding.PEM))
     program = (
         "import sys, wsgi; from pathlib import Path\n"
         "for file in sys.argv[1:]: Path(file).write_bytes(b'junk')\n"
@@ -345,7 +345,7 @@ def test_a_server_seals_with_the_key_of_its_start(site, path, former):
         "print(key.fingerprint, *(one.serial_number for one in key.former))"
     )
     environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
-    command = [sys.executable, "-c", program, path, files.former(path)]
+    command = [sys.executable, "-c", program, path, former_file(path)]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.split() == [key.fingerprint, *(str(one.serial_number) for one in former)]
 

@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 from pypdf import PdfReader
 
-from app.certificate.coverage import missing_characters
+from app.certificates.glyphs import missing_characters
 from app.content.charter import load_charter
 from app.sharing import faces
 from app.sharing.badge import badge

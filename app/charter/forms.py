@@ -10,11 +10,11 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import AnyOf, InputRequired, ValidationError
 
 from app import addresses
-from app.certificate.coverage import missing_characters
+from app.certificates.current import commune_of
+from app.certificates.glyphs import missing_characters
 from app.content.communes import MOST_CHOICES, Commune
 from app.extensions import charter, communes
 from app.models import ConsentPurpose, Role, Signature
-from app.signatures import commune_of
 from app.signing import Signatory
 from app.text import clean_line, without_quotes
 

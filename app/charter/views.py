@@ -18,9 +18,10 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from app import drafts, loading, register, signatures, signing
-from app.certificate import draw_charter
-from app.certificate.outcomes import CertificateError
+from app import drafts, loading, register, signing
+from app.certificates import current, draw_charter
+from app.certificates.exceptions import CertificateError
+from app.certificates.issue import NotCertifiable, issue
 from app.charter.forms import ConfirmForm, CorrectForm, EmailForm, FindForm, SignForm, wording
 from app.charter.page import answered_line, charter_page, keep_pages
 from app.charter.visitor import (
@@ -41,7 +42,6 @@ from app.clock import now
 from app.drafts import Draft
 from app.extensions import charter, db
 from app.htmx import go_to, wants_fragment
-from app.issuing import NotCertifiable, issue
 from app.limits import limited
 from app.models import Certificate, ConsentPurpose, LetterKind, LetterState, Signature, Status
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, Link, Purpose, TokenInvalid
@@ -301,7 +301,7 @@ def certificate_file() -> ResponseReturnValue:
         return _issue()
     certificate = _certificate()
     assert certificate.pdf is not None  # of a signature that stands
-    return _pdf(certificate.pdf, signatures.snapshot_of(certificate).filename)
+    return _pdf(certificate.pdf, current.snapshot_of(certificate).filename)
 
 
 @bp.route("/ma-signature/certificat", methods=["GET", "POST"])
@@ -310,7 +310,7 @@ def certificate() -> ResponseReturnValue:
     """Show my certificate as a page: the same words as the PDF."""
     if request.method == "POST":
         return _issue()
-    return render_template("charter/certificate.html", snapshot=signatures.snapshot_of(_certificate()))
+    return render_template("charter/certificate.html", snapshot=current.snapshot_of(_certificate()))
 
 
 def _issue() -> ResponseReturnValue:
@@ -328,7 +328,7 @@ def _issue() -> ResponseReturnValue:
 def _certificate() -> Certificate:
     """Return the certificate that still holds, or abort to where it is asked for."""
     signature = require_signatory()
-    certificate = signatures.standing_certificate(signature) if signature.pledges else None
+    certificate = current.standing_certificate(signature) if signature.pledges else None
     return certificate or abort(redirect(url_for(".own", _anchor="certificat"), code=303))
 
 

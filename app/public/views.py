@@ -6,16 +6,17 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app import loading, register, signatures
+from app import loading, register
 from app.caching import FIXED, unless_known, unless_same
-from app.certificate import examine_file
-from app.certificate.outcomes import Verdict
-from app.certificate.snapshot import changes
+from app.certificates import current, examine_file
+from app.certificates.exceptions import Verdict
+from app.certificates.key import seal_key
+from app.certificates.numbers import parse_number
+from app.certificates.snapshot import changes
 from app.clock import now
-from app.extensions import csrf, seal_key
+from app.extensions import csrf
 from app.limits import limited, limited_when_unknown
 from app.models import Certificate
-from app.numbers import parse_number
 
 bp = Blueprint("public", __name__)
 
@@ -97,8 +98,8 @@ def _certificate(number: str, issued: Certificate | None, *, is_file: bool = Fal
     """Show a genuine certificate; only its number where the rest may not be shown, or is erased (None)."""
     waits = issued is not None and issued.signature.to_list
     shown = issued if issued and not waits and register.find(issued.signature.code) else None
-    snapshot = signatures.snapshot_of(shown) if shown else None
-    present = signatures.snapshot(shown.signature, number, shown.issued_at) if shown else None
+    snapshot = current.snapshot_of(shown) if shown else None
+    present = current.snapshot(shown.signature, number, shown.issued_at) if shown else None
     return render_template(
         "public/certificate.html",
         number=number,
@@ -106,7 +107,7 @@ def _certificate(number: str, issued: Certificate | None, *, is_file: bool = Fal
         withdrawn=issued is None or not issued.signature.is_confirmed,
         waits=waits,
         changes=changes(snapshot, present) if snapshot and present else [],
-        changed_at=signatures.changed_at(shown) if shown else None,
+        changed_at=current.changed_at(shown) if shown else None,
         code=shown.signature.code if shown else None,
         today=now(),
         is_file=is_file,

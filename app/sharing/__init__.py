@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from flask import url_for
 
+from app.certificates.current import commune_of
 from app.extensions import charter
 from app.models import Entry
 from app.sharing.card import Card as Card
-from app.signatures import commune_of
 
 
 def card(entry: Entry) -> Card:

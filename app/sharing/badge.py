@@ -11,7 +11,7 @@ from app.content.charter import Commitment
 from app.sharing.card import Card
 from app.sharing.faces import BOLD, TITLE, Line, outlines, printable, scale, set_line, set_name
 
-IMAGES = Path(__file__).parents[1] / "certificate" / "assets" / "img"
+IMAGES = Path(__file__).parents[1] / "certificates" / "assets" / "img"
 
 WIDTH, HEIGHT = 360, 146
 #: How wide a line may be beside the rings, and on the ground.

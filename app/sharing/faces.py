@@ -9,9 +9,9 @@ from pathlib import Path
 from fontTools.pens.svgPathPen import SVGPathPen
 from fontTools.ttLib import TTFont
 
-from app.certificate.coverage import missing_characters
+from app.certificates.glyphs import missing_characters
 
-FONTS = Path(__file__).parents[1] / "certificate" / "assets" / "fonts"
+FONTS = Path(__file__).parents[1] / "certificates" / "assets" / "fonts"
 TITLE = "BricolageGrotesque-48pt-ExtraBold.ttf"
 REGULAR = "AtkinsonHyperlegibleNext-Regular.ttf"
 BOLD = "AtkinsonHyperlegibleNext-Bold.ttf"

@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from app.certificate.pdf import FOOT, INK, draw, one_line, qr_code
+from app.certificates.pdf import FOOT, INK, draw, one_line, qr_code
 from app.content.charter import Commitment
 from app.sharing.card import Card
 from app.sharing.faces import BOLD, FALLBACK, TITLE, set_line, set_name

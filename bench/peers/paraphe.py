@@ -1,5 +1,5 @@
 """Our certificate."""
 
-from app.certificate.fast import certificate_pdf as draw
+from app.certificates.fast_pdf import certificate_pdf as draw
 
 __all__ = ["draw"]

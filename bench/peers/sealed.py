@@ -1,10 +1,10 @@
 """Our certificate, sealed and verified as it is when somebody downloads it."""
 
-from app.certificate.fast import certificate_pdf
-from app.certificate.seal import seal
-from app.certificate.snapshot import Snapshot
+from app.certificates.fast_pdf import certificate_pdf
+from app.certificates.key import new_key
+from app.certificates.seal import seal
+from app.certificates.snapshot import Snapshot
 from app.clock import now
-from app.sealkey import new_key
 
 KEY = new_key("charte.example", "Organisation", now())
 

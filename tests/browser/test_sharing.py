@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageChops
 from playwright.sync_api import Browser
 
-from app.certificate.pdf import ASSETS
+from app.certificates.pdf import ASSETS
 from app.sharing.picture import PANEL, RINGS, SPRITE
 from tests.browser.conftest import OpenPage
 from tests.browser.steps import Person, confirm, sign, tick

@@ -9,7 +9,7 @@ import atheris
 
 with atheris.instrument_imports(include=["itsdangerous"]):
     import itsdangerous
-from app.numbers import parse_number
+from app.certificates.numbers import parse_number
 from app.tokens import CONFIRM_SIGNATURE, TokenInvalid
 from tests.fuzz.world import World
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["app.certificate", "app.numbers"]):
-    from app.certificate import examine_file, seal
-from app.certificate.outcomes import Verdict
+with atheris.instrument_imports(include=["app.certificate", "app.certificates.numbers"]):
+    from app.certificates import examine_file, seal
+from app.certificates.exceptions import Verdict
 from tests.fuzz.world import World
 
 world = World(Path(tempfile.mkdtemp()))

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import numbers
-from app.certificate import examine_file
-from app.certificate.outcomes import Verdict
+from app.certificates import examine_file, numbers
+from app.certificates.exceptions import Verdict
 from app.config import ConfigError
 from app.content.charter import CharterError, load_charter
 from app.content.communes import load_communes

@@ -11,7 +11,8 @@ from flask_migrate import upgrade
 from werkzeug.test import run_wsgi_app
 
 from app import courier, create_app
-from app.extensions import db, seal_key
+from app.certificates.key import seal_key
+from app.extensions import db
 from app.headers import HEADERS
 from app.models import Signature
 from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE

@@ -18,10 +18,10 @@ from reportlab.pdfbase.ttfonts import TTFont
 from xhtml2pdf import pisa
 from xhtml2pdf.config.resources import ResourceAccessPolicy
 
-from app.certificate.coverage import missing_characters
-from app.certificate.form import fillable
-from app.certificate.outcomes import CertificateError
-from app.certificate.snapshot import Snapshot
+from app.certificates.exceptions import CertificateError
+from app.certificates.fillable import fillable
+from app.certificates.glyphs import missing_characters
+from app.certificates.snapshot import Snapshot
 from app.content.charter import Charter, Commitment
 from app.french import before_list, commitments_of, long_date
 

@@ -6,21 +6,18 @@ asked for, so that a process that makes none does not pay for them.
 
 from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING
 
-from app.certificate.outcomes import Finding
-from app.certificate.snapshot import Snapshot
+from cryptography.x509 import Certificate
+
+from app.certificates.exceptions import Finding
+from app.certificates.key import SealKey
+from app.certificates.snapshot import Snapshot
 from app.content.charter import Charter
-
-if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
-
-    from app.sealkey import SealKey
 
 
 def draw_certificate(snapshot: Snapshot) -> bytes:
     """Return the certificate as a PDF. Raises: CertificateError."""
-    from app.certificate.fast import certificate_pdf
+    from app.certificates.fast_pdf import certificate_pdf
 
     return certificate_pdf(snapshot)
 
@@ -28,20 +25,20 @@ def draw_certificate(snapshot: Snapshot) -> bytes:
 @cache
 def draw_charter(charter: Charter, url: str) -> bytes:
     """Return the blank charter as a PDF, drawn once; ``url`` is the site's. Raises: CertificateError."""
-    from app.certificate.pdf import charter_pdf
+    from app.certificates.pdf import charter_pdf
 
     return charter_pdf(charter, url)
 
 
-def seal_certificate(pdf: bytes, key: "SealKey", *, number: str, timestamp_url: str = "") -> bytes:
+def seal_certificate(pdf: bytes, key: SealKey, *, number: str, timestamp_url: str = "") -> bytes:
     """Return the certificate of that number, sealed and verified. Raises: SealDelayed, SealError."""
-    from app.certificate.seal import seal
+    from app.certificates.seal import seal
 
     return seal(pdf, key, number=number, timestamp_url=timestamp_url)
 
 
-def examine_file(file: bytes, certificates: Iterable["Certificate"]) -> Finding:
+def examine_file(file: bytes, certificates: Iterable[Certificate]) -> Finding:
     """Say whether somebody's file is one that these certificates sealed. Never raises."""
-    from app.certificate.seal import examine
+    from app.certificates.seal import examine
 
     return examine(file, certificates)

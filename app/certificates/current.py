@@ -4,7 +4,7 @@ from datetime import datetime
 
 from flask import url_for
 
-from app.certificate.snapshot import Snapshot
+from app.certificates.snapshot import Snapshot
 from app.content.communes import Commune
 from app.extensions import charter, communes
 from app.french import paris_day

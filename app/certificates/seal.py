@@ -34,10 +34,10 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from app.certificate.outcomes import Finding, SealDelayed, SealError, Verdict
+from app.certificates.exceptions import Finding, SealDelayed, SealError, Verdict
+from app.certificates.key import SealKey
+from app.certificates.numbers import parse_number
 from app.clock import now
-from app.numbers import parse_number
-from app.sealkey import SealKey
 
 FIELD = "Sceau"
 #: Seconds given to the timestamp authority, for the whole of its answer.

@@ -4,12 +4,12 @@ import hashlib
 
 from flask import current_app
 
-from app import signatures
-from app.certificate import draw_certificate, seal_certificate
+from app.certificates import current, draw_certificate, seal_certificate
+from app.certificates.key import seal_key
+from app.certificates.numbers import new_number
 from app.clock import now
-from app.extensions import charter, db, seal_key
+from app.extensions import charter, db
 from app.models import Certificate, Event, Signature
-from app.numbers import new_number
 
 
 class NotCertifiable(Exception):
@@ -26,10 +26,10 @@ def issue(signature: Signature) -> Certificate:
     while True:
         if not is_certifiable(signature):
             raise NotCertifiable
-        if standing := signatures.standing_certificate(signature):
+        if standing := current.standing_certificate(signature):
             return standing
         moment, number = now(), new_number()
-        snapshot = signatures.snapshot(signature, number, moment)
+        snapshot = current.snapshot(signature, number, moment)
         db.session.commit()
         pdf = seal_certificate(
             draw_certificate(snapshot),
@@ -40,8 +40,8 @@ def issue(signature: Signature) -> Certificate:
         db.session.refresh(signature, with_for_update=True)
         if (
             is_certifiable(signature)
-            and signatures.standing_certificate(signature) is None
-            and snapshot.says_the_same_as(signatures.snapshot(signature, number, moment))
+            and current.standing_certificate(signature) is None
+            and snapshot.says_the_same_as(current.snapshot(signature, number, moment))
         ):
             signature.certificates.append(
                 Certificate(

@@ -31,8 +31,8 @@ from xhtml2pdf.files import cleanFiles
 from xhtml2pdf.util import reset_caches
 from xhtml2pdf.xhtml2pdf_reportlab import PRODUCER
 
-from app.certificate.outcomes import CertificateError
-from app.certificate.pdf import (
+from app.certificates.exceptions import CertificateError
+from app.certificates.pdf import (
     DOCUMENT,
     HEAD,
     INK,
@@ -44,7 +44,7 @@ from app.certificate.pdf import (
     rendering,
     unbroken,
 )
-from app.certificate.snapshot import Snapshot
+from app.certificates.snapshot import Snapshot
 
 TEMPLATE = "pdf/certificate.html"
 CODE = 25 * mm  # the side of the QR code

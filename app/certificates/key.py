@@ -1,13 +1,11 @@
-"""The key of the organisation's seal: a PKCS#12 file (RFC 7292), and the certificates of those before it.
-
-Needs cryptography, 9 MB, and so is imported where a key is asked for; pyHanko comes only to seal with it.
-"""
+"""The key of the organisation's seal: a PKCS#12 file (RFC 7292), and the certificates of former keys."""
 
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TypeGuard
 
@@ -23,8 +21,10 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from flask import Flask, current_app
+from werkzeug.local import LocalProxy
 
-from app import files
+from app import clock, files
 from app.config import ConfigError
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,6 @@ DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 NAME_LENGTH = 64
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-Read = Callable[[Path], bytes]
 
 
 class KeyUnusable(ConfigError):
@@ -166,20 +165,17 @@ def open_key(content: bytes, passphrase: str) -> SealKey:
     return SealKey(key, found.cert.certificate, chain)
 
 
-def read_key(path: Path, passphrase: str, read: Read = Path.read_bytes) -> SealKey:
-    """Read the key, with the certificates of those before it. Raises: KeyUnusable, ConfigError.
-
-    ``read`` returns what a file holds, or held.
-    """
+def read_key(path: Path, passphrase: str) -> SealKey:
+    """Read the key, with the certificates of the keys before it. Raises: KeyUnusable, ConfigError."""
     try:
-        key = open_key(read(path), passphrase)
+        key = open_key(path.read_bytes(), passphrase)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise KeyUnusable(
             f"The key of the seal, {path}, cannot be used ({reason}): put the right file or SEAL_PASSPHRASE "
             "back, or make a new key with `flask --app app seal create`."
         ) from error
-    return replace(key, former=_former_certificates(path, read))
+    return replace(key, former=_former_certificates(path))
 
 
 def load_key(path: Path, passphrase: str, make: Callable[[], SealKey], now: datetime) -> SealKey:
@@ -208,7 +204,7 @@ def replace_key(path: Path, new: SealKey, passphrase: str, old: SealKey | None, 
         kept.hardlink_to(path)
         kept.chmod(0o600)
     if old:
-        files.replace(files.former(path), _pem((*old.former, old.certificate, *old.chain)))
+        files.replace(former_file(path), _pem((*old.former, old.certificate, *old.chain)))
     files.replace(path, _pkcs12(new, passphrase))
     return kept
 
@@ -232,14 +228,19 @@ def put_back(path: Path, content: bytes, former: bytes, passphrase: str, now: da
         files.replace(path, content)
     known += [one for one in _former_certificates(path) if one not in known]
     if known := [one for one in known if one != key.certificate]:
-        files.replace(files.former(path), _pem(known))
+        files.replace(former_file(path), _pem(known))
     return kept
 
 
-def _former_certificates(path: Path, read: Read = Path.read_bytes) -> tuple[x509.Certificate, ...]:
-    file = files.former(path)
+def former_file(path: Path) -> Path:
+    """Return the PEM file with the certificates of the keys before the key at ``path``."""
+    return path.with_name(f"{path.stem}-former.pem")
+
+
+def _former_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    file = former_file(path)
     try:
-        return tuple(x509.load_pem_x509_certificates(read(file)))
+        return tuple(x509.load_pem_x509_certificates(file.read_bytes()))
     except FileNotFoundError:
         return ()
     except (OSError, ValueError) as error:
@@ -273,3 +274,29 @@ def _shorten(name: str) -> str:
     if len(name) <= NAME_LENGTH:
         return name
     return name[: NAME_LENGTH + 1].rpartition(" ")[0] or name[:NAME_LENGTH]
+
+
+#: The seal key of the current application. (mypy: a proxy is taken for its target.)
+seal_key: SealKey = LocalProxy(lambda: current_app.extensions["seal"]())  # type: ignore[assignment]
+
+
+def init_app(app: Flask) -> None:
+    """Load the seal key on first use; ``wsgi.py`` uses it at startup, ``flask seal`` may run without one."""
+
+    @cache
+    def load() -> SealKey:
+        path, passphrase = seal_file(app), app.config["SEAL_PASSPHRASE"]
+        return load_key(path, passphrase, lambda: new_seal_key(app), clock.now())
+
+    app.extensions["seal"] = load
+
+
+def seal_file(app: Flask) -> Path:
+    """Return the path of the PKCS#12 file."""
+    return Path(app.instance_path, app.config["SEAL_FILE"])
+
+
+def new_seal_key(app: Flask) -> SealKey:
+    """Make a key in the name of the organisation and of the site."""
+    host = app.config["SERVER_NAME"].partition(":")[0]
+    return new_key(host, app.extensions["charter"].organisation, clock.now())
