@@ -5,8 +5,9 @@ import sys
 
 from click import ClickException
 
-from app import courier, create_app
+from app import create_app
 from app.config import missing_facts
+from app.mail import outbox
 
 #: Exit status of a process that cannot start; gunicorn stops instead of starting another worker.
 UNUSABLE = 4
@@ -21,4 +22,4 @@ except ClickException as error:
 if (missing := missing_facts(app.config)) and not app.debug:
     logging.getLogger("paraphe").warning("the legal pages say « à compléter »: set %s", ", ".join(missing))
 app.extensions["presence"].expect()
-courier.start(app)
+outbox.start(app)

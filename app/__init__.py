@@ -18,7 +18,6 @@ from app import (
     charter,
     cli,
     dev,
-    drafts,
     errors,
     extensions,
     filters,
@@ -34,6 +33,7 @@ from app import (
 from app.certificates import key
 from app.config import configure
 from app.sessions import Sessions
+from app.signatures import drafts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -24,9 +24,11 @@ from flask import current_app
 from sqlalchemy import Connection, MetaData, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import files, ledger, recount, retention
+from app import files
 from app.certificates.key import former_file, open_key, put_back, seal_file
 from app.extensions import db, snapshot
+from app.register import audit
+from app.signatures import erasure_log, retention
 from app.transfer import (
     BATCH,
     Columns,
@@ -133,7 +135,7 @@ def restore(file: Path, now: datetime, *, replace: bool = False) -> Restored:
         notes = [*_put_secret_back(archive), *_put_seal_back(archive, seal, now)]
         made_at = archive.made_at
     erased = retention.purge(now)
-    return Restored(made_at, counts, notes, erased, sum(1 for _ in recount.differences()))
+    return Restored(made_at, counts, notes, erased, sum(1 for _ in audit.differences()))
 
 
 class Archive:
@@ -325,8 +327,8 @@ def _withdrawn(connection: Connection, replace: bool) -> dict[str, datetime]:
 
 def _merge_ledgers(archive: Archive, withdrawn: Mapping[str, datetime]) -> None:
     """Note what the backup and the present database know to be withdrawn: no ledger is ever replaced."""
-    ledger.merge(retention.ledger_file(), withdrawn)
-    ledger.merge(retention.ledger_file(), ledger.parse(archive.small("erased.txt")))
+    erasure_log.merge(retention.ledger_file(), withdrawn)
+    erasure_log.merge(retention.ledger_file(), erasure_log.parse(archive.small("erased.txt")))
 
 
 def _try_seal(content: bytes, replace: bool) -> None:

@@ -18,7 +18,7 @@ from werkzeug.http import is_resource_modified, quote_etag
 from app.clock import now
 from app.config import DEFAULTS
 from app.extensions import charter
-from app.register import Version
+from app.register.queries import Version
 
 ROOT = Path(__file__).parents[1]
 #: Last-Modified counts in seconds: what changed this recently may change once more within the same one.

@@ -14,13 +14,15 @@ from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import courier, health, retention, revisions
+from app import health, revisions
 from app.certificates.key import NOTICE, read_key, seal_file
 from app.config import DEFAULTS, ConfigError, missing_facts
 from app.extensions import charter, db
 from app.french import paris_day
 from app.limits import limiter
+from app.mail import outbox
 from app.models import Event, Letter, LetterState, Pledge
+from app.signatures import retention
 
 DAY = 24 * 3600
 #: How late the purge may be before somebody is told: a night that it missed is no fault yet.
@@ -215,7 +217,7 @@ def _relay() -> Finding:
         return Finding(Level.WARNING, "relay", "none while developing: letters wait in /dev/courrier")
     where = f"{config['MAIL_SERVER']}:{config['MAIL_PORT']}"
     try:
-        courier.greet()
+        outbox.greet()
     except (OSError, smtplib.SMTPException) as error:
         return Finding(Level.ERROR, "relay", f"{where}: {type(error).__name__}: {error}")
     return Finding(Level.OK, "relay", f"{where} answers" + " and lets us in" * bool(config["MAIL_USERNAME"]))

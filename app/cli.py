@@ -6,7 +6,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from app import backup, checks, courier, recount, retention, revisions, transfer
+from app import backup, checks, revisions, transfer
 from app.certificates import draw_charter, seal_certificate
 from app.certificates.exceptions import SealError
 from app.certificates.key import (
@@ -22,6 +22,9 @@ from app.certificates.key import (
 from app.certificates.numbers import new_number
 from app.clock import now
 from app.extensions import charter, db
+from app.mail import outbox
+from app.register import audit
+from app.signatures import retention
 
 data = AppGroup("data", help="The database as a whole.")
 letters = AppGroup("letters", help="The outbox.")
@@ -36,7 +39,7 @@ seal = AppGroup("seal", help="The key that seals the certificates.")
 def check_register(context: click.Context, mend: bool) -> None:
     """Recount the whole register, and say what differs; exit status 1 where something does."""
     count = 0
-    for difference in recount.differences():
+    for difference in audit.differences():
         count += 1
         click.echo(f"{difference.what} {difference.of}: {difference.found}, not {difference.wanted}")
         if mend:
@@ -52,8 +55,8 @@ def check_register(context: click.Context, mend: bool) -> None:
 @letters.command()
 def deliver() -> None:
     """Send every letter that is due, once: for a host that runs cron and no daemon."""
-    sent = courier.deliver_due()
-    due = courier.next_due()
+    sent = outbox.deliver_due()
+    due = outbox.next_due()
     click.echo(f"{sent} sent; " + (f"the next one is due at {due:%H:%M:%S} UTC" if due else "none waits"))
 
 

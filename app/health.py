@@ -17,9 +17,9 @@ from flask import Flask, current_app
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, func, select
 
 from app import revisions
-from app.courier import CLAIM, RETRIES
 from app.extensions import db
 from app.logs import describe
+from app.mail.outbox import CLAIM, RETRIES
 from app.models import Letter, LetterState
 
 log = logging.getLogger(__name__)

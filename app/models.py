@@ -232,7 +232,7 @@ class Pledge(Base):
 class Entry(Base):
     """One line of the register: a confirmed signature as everybody may read it.
 
-    Written by `app.listing` alone, with what it changes. No line: not public.
+    Written by `app.register.update` alone, with what it changes. No line: not public.
     """
 
     __tablename__ = "entry"

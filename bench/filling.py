@@ -14,9 +14,10 @@ import psycopg
 from flask import Flask
 from sqlalchemy import JSON, URL, Table, create_engine, func, select
 
-from app import create_app, listing
+from app import create_app
 from app.extensions import communes, db
 from app.models import Base, Entry, Pledge, Revision, Signature, Spelling, Status, Tally
+from app.register.update import entry_values, tally_changes
 from app.text import fold
 from bench.population import people
 
@@ -73,7 +74,7 @@ def rows(size: int) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
         signatures, pledges, entries, spellings = [], [], [], []
         for person in some:
             changed_at = max(person.taken.values())
-            line = listing.line(person, person.taken, communes)
+            line = entry_values(person, person.taken, communes)
             signatures.append(
                 {
                     "id": person.id,
@@ -98,8 +99,8 @@ def rows(size: int) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
                 for number, at in person.taken.items()
             ]
             entries.append(line | {"changed_at": changed_at})
-            spellings += listing.spellings(line)
-            tally.update(listing.counts(line))
+            spellings += spellings(line)
+            tally.update(tally_changes(line))
             revisions.setdefault(line["epci"], []).append(changed_at)
         yield Signature.__table__, signatures
         yield Pledge.__table__, pledges

@@ -32,7 +32,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from app.extensions import db
 from app.models import Entry
-from app.register import Cursor
+from app.register.queries import Cursor
 from app.text import fold
 from bench import postgres
 from bench.exporting import FILES, judge_exports

@@ -17,8 +17,9 @@ from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import URL
 
-from app import clock, courier, create_app
+from app import clock, create_app
 from app.extensions import db
+from app.mail import outbox
 from bench import postgres
 from tests.database import drop_database, new_database
 from tests.mailbox import Mailbox, free_port
@@ -210,7 +211,7 @@ def deliver(app: Flask):
 
     def run() -> int:
         with app.app_context():
-            return courier.deliver_due()
+            return outbox.deliver_due()
 
     return run
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app import addresses
 from app.extensions import db
+from app.mail import addresses
 from app.models import Letter, LetterKind
 from tests.journeys import ELODIE, sign, signed_and_confirmed, tick
 from tests.mailbox import link_in

@@ -15,11 +15,12 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import text
 
-from app import courier, ledger
 from app.certificates.key import new_seal_key, read_key, replace_key, seal_file, seal_key
 from app.clock import now
 from app.extensions import db
+from app.mail import outbox
 from app.models import Signature
+from app.signatures import erasure_log
 from tests.conftest import running_site
 from tests.database import dump, rows
 from tests.journeys import ELODIE, sign, signed_and_confirmed, tick
@@ -57,7 +58,7 @@ def migrated(app: Flask) -> Flask:
 def delivery(app: Flask):
     def deliver() -> None:
         with app.app_context():
-            courier.deliver_due()
+            outbox.deliver_due()
 
     return deliver
 
@@ -132,7 +133,7 @@ def test_everything_comes_back(place, mailbox, tmp_path, engines):
     for name in ("seal.p12", "seal-former.pem", old.name):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
         assert (folders[1] / name).stat().st_mode & 0o777 == 0o600
-    noted = [ledger.read(folder / "erased.txt") for folder in folders]
+    noted = [erasure_log.read(folder / "erased.txt") for folder in folders]
     assert noted[0] == noted[1] != {}
     with target.app_context():
         assert fingerprint in {c.fingerprint(c.signature_hash_algorithm).hex() for c in seal_key.former}
@@ -192,7 +193,7 @@ def test_who_withdrew_since_stays_withdrawn(place, mailbox, tmp_path, engine):
     assert "withdrawn-again 2" in said
     assert said.endswith("restored\n")
     assert ledger_file.read_text().startswith(before)
-    assert set(ledger.read(ledger_file)) == set(codes[:2])
+    assert set(erasure_log.read(ledger_file)) == set(codes[:2])
     citizen = Visitor(app)
     assert [citizen.open(f"/signataires/{code}").status for code in codes] == [404, 404, 200]
     assert "Zoé" not in dump(app)
@@ -202,9 +203,9 @@ def test_who_withdrew_since_stays_withdrawn(place, mailbox, tmp_path, engine):
 def test_ledgers_are_joined(place, archive, tmp_path):
     target = place("target", "sqlite")
     file, at = Path(target.config["ERASURE_LEDGER"]), datetime(2026, 3, 1, tzinfo=UTC)
-    ledger.add(file, ["a" * 20], at)
+    erasure_log.add(file, ["a" * 20], at)
     run(target, "restore", archive)
-    assert ledger.read(file) == {"a" * 20: at} | ledger.read(tmp_path / "source" / "erased.txt")
+    assert erasure_log.read(file) == {"a" * 20: at} | erasure_log.read(tmp_path / "source" / "erased.txt")
 
 
 def test_another_key_of_the_seal_is_kept(place, archive):

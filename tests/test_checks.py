@@ -13,10 +13,11 @@ import pytest
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 
-from app import courier, create_app
+from app import create_app
 from app.certificates.key import seal_key
 from app.clock import now
 from app.extensions import db
+from app.mail import outbox
 from tests.conftest import ROOT
 from tests.journeys import sign, tick
 from tests.mailbox import free_port
@@ -256,7 +257,7 @@ def test_letters_that_nobody_tries(complete, later, mailbox):
     )
     mailbox.answer = "550 no such user"
     with app.app_context():
-        courier.deliver_due()
+        outbox.deliver_due()
     status, lines = check(app)
     assert (status, lines["outbox"]) == (0, "warning letters leave; 1 refused by the relay for good")
 

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app import register
+from app.register import queries
 from tests.journeys import listed
 from tests.test_register import entries
 from tests.visitor import check_typography
@@ -66,7 +66,7 @@ def test_one_signature_is_one(app, citizen):
 
 @pytest.mark.parametrize("path", [BOULAZAC, "/engagements/3"])
 def test_pages_follow_one_another(three, citizen, monkeypatch, path):
-    monkeypatch.setattr(register, "PAGE_SIZE", 1)
+    monkeypatch.setattr(queries, "PAGE_SIZE", 1)
     first = citizen.open(path)
     second = citizen.open(first["[rel=next].bouton"]["href"])
     assert entries(second) != entries(first)
@@ -77,7 +77,7 @@ def test_pages_follow_one_another(three, citizen, monkeypatch, path):
 
 
 def test_the_second_page_goes_on_with_people(three, citizen, monkeypatch):
-    monkeypatch.setattr(register, "PAGE_SIZE", 1)
+    monkeypatch.setattr(queries, "PAGE_SIZE", 1)
     second = citizen.open(citizen.open(BOULAZAC)["[rel=next]"]["href"])
     for once in (".faits", ".comptes", "#question"):
         assert once not in second

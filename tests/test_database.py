@@ -10,10 +10,13 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from app import create_app, listing, register, signing
+from app import create_app
 from app.clock import now
 from app.extensions import db
 from app.models import Signature
+from app.register import queries
+from app.register.update import publish_waiting
+from app.signatures import rules
 from tests.database import listen_to_statements
 
 
@@ -86,7 +89,7 @@ def test_the_proof_of_a_withdrawal_goes_up_and_down(empty):
         assert db.session.scalar(reduced) == 0
         db.session.rollback()
         upgrade()  # the models are those of the newest
-        signing.reduce(db.session.query(Signature).filter_by(code="a").one())
+        rules.reduce(db.session.query(Signature).filter_by(code="a").one())
         db.session.commit()
         assert db.session.scalar(reduced) == 1
         assert db.session.scalars(bare).all() == ["m"]
@@ -121,9 +124,9 @@ def test_what_was_confirmed_before_is_listed_by_the_first_look(empty):
         db.session.execute(text("INSERT INTO pledge VALUES (1, 3, '2026-03-01')"))
         db.session.commit()
         upgrade()
-        assert register.find("a") is None
-        assert listing.catch_up(now()) == 1
-        entry = register.find("a")
+        assert queries.find("a") is None
+        assert publish_waiting(now()) == 1
+        entry = queries.find("a")
         assert (entry.full_name, entry.taken, entry.epci) == ("Zoé Lé", {3: date(2026, 3, 1)}, "200027217")
         db.session.rollback()
         downgrade(revision="0004")

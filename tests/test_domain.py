@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from app import signing
 from app.content.charter import load_charter
 from app.models import Certificate, ConsentPurpose, Event, LetterKind, LetterState, Role, Signature, Status
-from app.signing import Signatory
+from app.signatures import rules
+from app.signatures.rules import Signatory
 
 CHARTER = load_charter(Path(__file__).parents[1] / "app" / "content" / "charter.toml")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,7 +19,7 @@ CONSENTS = {ConsentPurpose.PUBLICATION: "J’accepte."}
 
 def answered(signature, *numbers, now=NOON, taken=True):
     for number in numbers:
-        signing.answer(signature, CHARTER.commitment(number), taken=taken, now=now)
+        rules.answer(signature, CHARTER.commitment(number), taken=taken, now=now)
 
 
 def corrected(**changes):
@@ -28,20 +28,20 @@ def corrected(**changes):
 
 @pytest.fixture
 def draft():
-    signature = signing.new_draft(NOON)
+    signature = rules.new_draft(NOON)
     answered(signature, 1, 4)
     return signature
 
 
 @pytest.fixture
 def pending(draft):
-    signing.sign(draft, ELODIE, CONSENTS, charter=CHARTER, may_write=True, now=NOON)
+    rules.sign(draft, ELODIE, CONSENTS, charter=CHARTER, may_write=True, now=NOON)
     return draft
 
 
 def confirm(signature, standing=None, now=NOON, shown=None):
-    shown = shown or signing.fingerprint(signature, CHARTER)
-    return signing.confirm(signature, standing, shown=shown, charter=CHARTER, now=now)
+    shown = shown or rules.fingerprint(signature, CHARTER)
+    return rules.confirm(signature, standing, shown=shown, charter=CHARTER, now=now)
 
 
 def test_saying_the_same_thing_twice_changes_nothing(draft):
@@ -57,8 +57,8 @@ def test_a_released_commitment_is_gone(draft):
 
 
 def test_signing_needs_a_commitment():
-    with pytest.raises(signing.NothingTaken):
-        signing.sign(signing.new_draft(NOON), ELODIE, CONSENTS, charter=CHARTER, may_write=True, now=NOON)
+    with pytest.raises(rules.NothingTaken):
+        rules.sign(rules.new_draft(NOON), ELODIE, CONSENTS, charter=CHARTER, may_write=True, now=NOON)
 
 
 def test_signing_names_the_person_and_owes_one_letter(pending):
@@ -79,12 +79,12 @@ def test_consents_keep_their_words(pending):
 
 
 def test_a_double_click_owes_one_letter(pending):
-    signing.sign(pending, ELODIE, CONSENTS, charter=CHARTER, may_write=True, now=NOON)
+    rules.sign(pending, ELODIE, CONSENTS, charter=CHARTER, may_write=True, now=NOON)
     assert len(pending.letters) == 1
 
 
 def test_where_we_may_not_write_the_signature_waits_all_the_same(draft):
-    signing.sign(draft, ELODIE, CONSENTS, charter=CHARTER, may_write=False, now=NOON)
+    rules.sign(draft, ELODIE, CONSENTS, charter=CHARTER, may_write=False, now=NOON)
     assert draft.status is Status.PENDING
     assert [letter.state for letter in draft.letters] == [LetterState.VOID]
 
@@ -92,20 +92,20 @@ def test_where_we_may_not_write_the_signature_waits_all_the_same(draft):
 def test_a_consent_keeps_its_date_and_is_taken_back(pending):
     later = NOON + timedelta(days=1)
     both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
-    signing.correct(pending, ELODIE, both, may_write=True, may_warn=True, now=later)
+    rules.correct(pending, ELODIE, both, may_write=True, may_warn=True, now=later)
     assert {c.purpose: c.given_at for c in pending.consents} == {
         ConsentPurpose.PUBLICATION: NOON,
         ConsentPurpose.CONTACT: later,
     }
-    signing.correct(pending, ELODIE, CONSENTS, may_write=True, may_warn=True, now=later)
+    rules.correct(pending, ELODIE, CONSENTS, may_write=True, may_warn=True, now=later)
     assert [c.purpose for c in pending.consents] == [ConsentPurpose.PUBLICATION]
 
 
 def test_a_consent_that_was_not_shown_is_not_confirmed(pending):
-    shown = signing.fingerprint(pending, CHARTER)
+    shown = rules.fingerprint(pending, CHARTER)
     both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
-    signing.correct(pending, ELODIE, both, may_write=True, may_warn=True, now=NOON)
-    with pytest.raises(signing.ChangedMeanwhile):
+    rules.correct(pending, ELODIE, both, may_write=True, may_warn=True, now=NOON)
+    with pytest.raises(rules.ChangedMeanwhile):
         confirm(pending, shown=shown)
 
 
@@ -125,25 +125,25 @@ def test_confirming_twice_changes_nothing(pending):
 
 
 def test_nobody_signs_what_they_were_not_shown(pending):
-    shown = signing.fingerprint(pending, CHARTER)
+    shown = rules.fingerprint(pending, CHARTER)
     answered(pending, 7)
-    with pytest.raises(signing.ChangedMeanwhile):
+    with pytest.raises(rules.ChangedMeanwhile):
         confirm(pending, shown=shown)
     assert pending.status is Status.PENDING
 
 
 def test_nothing_taken_cannot_be_confirmed(pending):
     answered(pending, 1, 4, taken=False)
-    with pytest.raises(signing.NothingTaken):
+    with pytest.raises(rules.NothingTaken):
         confirm(pending)
 
 
 def test_signing_again_joins_the_standing_signature(pending):
     standing = confirm(pending)
-    again = signing.new_draft(NOON)
+    again = rules.new_draft(NOON)
     answered(again, 4, 9)
     both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
-    signing.sign(again, ELODIE, both, charter=CHARTER, may_write=True, now=NOON)
+    rules.sign(again, ELODIE, both, charter=CHARTER, may_write=True, now=NOON)
     later = NOON + timedelta(days=3)
     assert confirm(again, standing, now=later) is standing
     assert {n: p.taken_at for n, p in standing.pledges.items()} == {1: NOON, 4: NOON, 9: later}
@@ -155,10 +155,10 @@ def test_signing_again_joins_the_standing_signature(pending):
 
 def test_a_correction_writes_only_to_a_new_address(pending):
     same = Signatory("Elodie", "Martin", Role.ELECTED, "24001", None, ELODIE.email)
-    assert not signing.correct(pending, same, CONSENTS, may_write=True, may_warn=True, now=NOON)
+    assert not rules.correct(pending, same, CONSENTS, may_write=True, may_warn=True, now=NOON)
     assert (pending.commune, pending.list_name, len(pending.letters)) == ("24001", None, 1)
     other = Signatory("Elodie", "Martin", Role.ELECTED, "24001", None, "autre@example.org")
-    assert signing.correct(pending, other, CONSENTS, may_write=True, may_warn=True, now=NOON)
+    assert rules.correct(pending, other, CONSENTS, may_write=True, may_warn=True, now=NOON)
     assert [(letter.kind, letter.address) for letter in pending.letters[1:]] == [
         (LetterKind.CONFIRM, "autre@example.org"),
         (LetterKind.MOVING, ELODIE.email),
@@ -183,9 +183,9 @@ def test_changes_after_confirmation_are_in_the_journal(pending):
 
 def test_what_is_left_of_a_withdrawn_signature_names_nobody(pending):
     standing = confirm(pending)
-    other = signing.new_draft(NOON)
+    other = rules.new_draft(NOON)
     answered(other, 2)
-    signing.sign(other, ELODIE, CONSENTS, charter=CHARTER, may_write=False, now=NOON)
+    rules.sign(other, ELODIE, CONSENTS, charter=CHARTER, may_write=False, now=NOON)
     confirm(other, standing)
     certificate = Certificate(number="n", issued_at=NOON, content={"full_name": "É"}, pdf=b"%", sha256="h")
     standing.certificates.append(certificate)
@@ -194,7 +194,7 @@ def test_what_is_left_of_a_withdrawn_signature_names_nobody(pending):
     standing.events.append(Event("withdrawn", NOON))
 
     for codes in ([standing.code, other.code], [standing.code]):  # twice is once
-        assert signing.reduce(standing) == codes
+        assert rules.reduce(standing) == codes
         names = [column.name for column in Signature.__table__.columns]
         left = {name for name in names if getattr(standing, name) is not None}
         assert left == {
@@ -215,7 +215,7 @@ def test_what_is_left_of_a_withdrawn_signature_names_nobody(pending):
 
 def test_a_correction_is_dated_and_asks_again_at_a_new_address(pending):
     other = corrected(email="autre@example.org")
-    assert signing.correct(pending, other, CONSENTS, may_write=True, may_warn=True, now=LATER) is True
+    assert rules.correct(pending, other, CONSENTS, may_write=True, may_warn=True, now=LATER) is True
     assert pending.touched_at == LATER
     assert [(e.what, e.at) for e in pending.events] == [("signed", NOON), ("corrected", LATER)]
     assert [(letter.kind, letter.state, letter.created_at) for letter in pending.letters[1:]] == [
@@ -230,18 +230,18 @@ def test_a_correction_is_dated_and_asks_again_at_a_new_address(pending):
 )
 def test_the_old_address_is_told_only_if_we_may(pending, may_write, may_warn, state):
     other = corrected(email="autre@example.org")
-    signing.correct(pending, other, CONSENTS, may_write=may_write, may_warn=may_warn, now=LATER)
+    rules.correct(pending, other, CONSENTS, may_write=may_write, may_warn=may_warn, now=LATER)
     assert [(letter.kind, letter.state) for letter in pending.letters[1:]] == [(LetterKind.CONFIRM, state)]
 
 
 def test_what_joins_a_standing_signature_is_dated_and_announced(pending):
     standing = confirm(pending)
     assert (standing.events[-1].what, standing.events[-1].at) == ("confirmed", NOON)
-    again = signing.new_draft(NOON)
+    again = rules.new_draft(NOON)
     answered(again, 4, 9)
     both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
     other = corrected(role=Role.ELECTED, list_name="Vivre au village")
-    signing.sign(again, other, both, charter=CHARTER, may_write=True, now=NOON)
+    rules.sign(again, other, both, charter=CHARTER, may_write=True, now=NOON)
     before, letters = len(standing.events), len(standing.letters)
     confirm(again, standing, now=LATER)
     assert {number: pledge.number for number, pledge in standing.pledges.items()} == {1: 1, 4: 4, 9: 9}
@@ -259,7 +259,7 @@ def test_what_joins_a_standing_signature_is_dated_and_announced(pending):
 
 
 def test_a_confirmation_page_is_named_by_what_it_shows(pending):
-    assert len(signing.fingerprint(pending, CHARTER)) == 32
+    assert len(rules.fingerprint(pending, CHARTER)) == 32
 
 
 # Corrected once confirmed
@@ -271,7 +271,7 @@ def standing(pending):
 
 
 def amend(signature, signatory, *, may_write=True, may_warn=True, now=NOON):
-    return signing.amend(signature, signatory, may_write=may_write, may_warn=may_warn, now=now)
+    return rules.amend(signature, signatory, may_write=may_write, may_warn=may_warn, now=now)
 
 
 @pytest.mark.parametrize(
@@ -332,32 +332,32 @@ def test_asking_for_the_old_address_again_calls_the_move_off(standing):
 
 def test_moving_closes_what_the_old_address_opened(standing):
     amend(standing, corrected(email="ailleurs@example.org"))
-    signing.move(standing, LATER)
+    rules.move(standing, LATER)
     assert (standing.email, standing.new_email, standing.closed_count) == ("ailleurs@example.org", None, 1)
     assert (standing.events[-1].what, standing.events[-1].at) == ("moved", LATER)
 
 
 def test_each_closing_counts(standing):
-    signing.close(standing)
-    signing.close(standing)
+    rules.close(standing)
+    rules.close(standing)
     assert standing.closed_count == 2
 
 
-@pytest.mark.parametrize("name", signing.PERSONAL)
+@pytest.mark.parametrize("name", rules.PERSONAL)
 def test_a_correction_page_is_old_once_anything_it_shows_has_changed(standing, name):
-    shown = signing.identity(standing)
+    shown = rules.identity(standing)
     assert len(shown) == 32
-    assert signing.identity(standing) == shown
+    assert rules.identity(standing) == shown
     setattr(standing, name, "changed")
-    assert signing.identity(standing) != shown
+    assert rules.identity(standing) != shown
 
 
 # What is agreed to
 
 
 def test_agreeing_to_be_written_to_is_dated_and_keeps_its_words(standing):
-    signing.agree_to_contact(standing, "Écrivez-moi.", LATER)
-    signing.agree_to_contact(standing, "Écrivez-moi encore.", LATER + timedelta(days=1))
+    rules.agree_to_contact(standing, "Écrivez-moi.", LATER)
+    rules.agree_to_contact(standing, "Écrivez-moi encore.", LATER + timedelta(days=1))
     assert [(c.purpose, c.wording, c.edition, c.given_at) for c in standing.consents] == [
         (ConsentPurpose.PUBLICATION, "J’accepte.", CHARTER.edition, NOON),
         (ConsentPurpose.CONTACT, "Écrivez-moi.", CHARTER.edition, LATER),
@@ -366,11 +366,11 @@ def test_agreeing_to_be_written_to_is_dated_and_keeps_its_words(standing):
 
 
 def test_taking_it_back_leaves_the_date(standing):
-    signing.agree_to_contact(standing, None, NOON)
+    rules.agree_to_contact(standing, None, NOON)
     assert standing.events[-1].what == "confirmed", "nothing was agreed to"
-    signing.agree_to_contact(standing, "Écrivez-moi.", NOON)
+    rules.agree_to_contact(standing, "Écrivez-moi.", NOON)
     for _ in range(2):
-        signing.agree_to_contact(standing, None, LATER)
+        rules.agree_to_contact(standing, None, LATER)
     assert [c.purpose for c in standing.consents] == [ConsentPurpose.PUBLICATION]
     assert [(e.what, e.at) for e in standing.events[-2:]] == [
         ("contact-agreed", NOON),
@@ -382,7 +382,7 @@ def test_search_engines_are_told_once(standing):
     standing.indexable = True
     before = len(standing.events)
     for agreed in (True, False, False, True, True):
-        signing.agree_to_indexing(standing, agreed=agreed, now=LATER)
+        rules.agree_to_indexing(standing, agreed=agreed, now=LATER)
         assert standing.indexable is agreed
     assert [(e.what, e.at) for e in standing.events[before:]] == [
         ("indexing-refused", LATER),
@@ -397,7 +397,7 @@ def test_a_letter_may_leave_at_once_and_has_a_name_of_its_own(pending):
     (letter,) = pending.letters
     assert (letter.created_at, letter.due_at, letter.attempts) == (NOON, NOON, 0)
     assert len(bytes.fromhex(letter.message_key)) == 16
-    signing.owe(pending, LetterKind.MOVING, ELODIE.email, NOON)
+    rules.owe(pending, LetterKind.MOVING, ELODIE.email, NOON)
     assert pending.letters[1].message_key != letter.message_key
 
 
@@ -405,13 +405,13 @@ def test_a_letter_may_leave_at_once_and_has_a_name_of_its_own(pending):
 def test_two_presses_within_ten_seconds_are_one(pending, seconds, letters):
     pending.letters[0].state = LetterState.SENT  # it has left already
     later = NOON + timedelta(seconds=seconds)
-    signing.write_again(pending, ELODIE.email, may_write=True, now=later)
+    rules.write_again(pending, ELODIE.email, may_write=True, now=later)
     assert len(pending.letters) == letters
     assert pending.touched_at == later
 
 
 def test_a_letter_that_waits_is_not_owed_twice(pending):
-    signing.write_again(pending, ELODIE.email, may_write=True, now=LATER)
+    rules.write_again(pending, ELODIE.email, may_write=True, now=LATER)
     assert len(pending.letters) == 1
 
 
@@ -419,7 +419,7 @@ def test_a_letter_that_waits_is_not_owed_twice(pending):
     ("may_write", "state"), [(True, LetterState.WAITING), (False, LetterState.VOID)], ids=str
 )
 def test_a_corrected_address_is_written_to(pending, may_write, state):
-    signing.write_again(pending, "ailleurs@example.org", may_write=may_write, now=NOON)
+    rules.write_again(pending, "ailleurs@example.org", may_write=may_write, now=NOON)
     assert pending.email == "ailleurs@example.org"
     letter = pending.letters[-1]
     assert (letter.kind, letter.address, letter.state) == (
@@ -433,7 +433,7 @@ def test_a_corrected_address_is_written_to(pending, may_write, state):
     [(True, ELODIE.email, LetterState.WAITING), (False, "", LetterState.VOID)],
 )
 def test_the_way_back_is_asked_for_and_kept_only_if_it_may_leave(may_write, address, state):
-    letter = signing.ask_access(ELODIE.email, NOON, may_write=may_write)
+    letter = rules.ask_access(ELODIE.email, NOON, may_write=may_write)
     assert (letter.kind, letter.address, letter.state) == (LetterKind.ACCESS, address, state)
     assert (letter.created_at, letter.due_at, letter.attempts) == (NOON, NOON, 0)
     assert len(bytes.fromhex(letter.message_key)) == 16
@@ -441,7 +441,7 @@ def test_the_way_back_is_asked_for_and_kept_only_if_it_may_leave(may_write, addr
 
 def test_each_use_of_an_access_link_counts(standing):
     for _ in range(2):
-        signing.use_access(standing, LATER)
+        rules.use_access(standing, LATER)
     assert standing.access_count == 2
     assert [(e.what, e.at) for e in standing.events[-2:]] == [("opened", LATER)] * 2
 
@@ -452,7 +452,7 @@ def test_each_use_of_an_access_link_counts(standing):
 def test_withdrawing_is_dated_and_says_goodbye(standing):
     certificate = Certificate(number="n", issued_at=NOON, content={"full_name": "É"}, pdf=b"%", sha256="h")
     standing.certificates.append(certificate)
-    assert signing.withdraw(standing, LATER) == [standing.code]
+    assert rules.withdraw(standing, LATER) == [standing.code]
     assert (standing.status, standing.withdrawn_at, standing.touched_at) == (
         Status.WITHDRAWN, LATER, LATER
     )  # fmt: skip

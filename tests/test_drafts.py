@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from app import drafts, sqlite
+from app import sqlite
 from app.clock import now
-from app.drafts import Draft
 from app.models import new_code
+from app.signatures import drafts
+from app.signatures.drafts import Draft
 from tests.database import looked_at, rows
 from tests.journeys import sign
 from tests.mailbox import link_in

@@ -7,10 +7,11 @@ from urllib.robotparser import RobotFileParser
 
 import pytest
 
-from app import clock, create_app, register
+from app import clock, create_app
 from app.extensions import db
 from app.models import Entry
 from app.public import indexing
+from app.register import queries
 from tests.journeys import come_back, listed, signed_and_confirmed
 from tests.visitor import Visitor
 
@@ -119,7 +120,7 @@ def test_a_search_is_known_by_the_page_it_amounts_to(app, citizen, asked, addres
 
 @pytest.mark.parametrize("path", ["/signataires", "/communes/24067", "/engagements/3"])
 def test_the_second_page_is_known_by_the_first(app, citizen, monkeypatch, path):
-    monkeypatch.setattr(register, "PAGE_SIZE", 1)
+    monkeypatch.setattr(queries, "PAGE_SIZE", 1)
     for name in ("Anne", "Bruno"):
         listed(app, 3, given_name=name, commune="Le Bugue")
     second = citizen.open(citizen.open(path)["[rel=next].bouton"]["href"])

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from app import courier, create_app
+from app import create_app
 from app.certificates.key import new_key, seal_key
 from app.clock import now
 from app.extensions import db
+from app.mail import outbox
 from app.models import Letter, LetterState
 from tests.database import dump, rows
 from tests.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
@@ -183,7 +184,7 @@ def test_a_relay_that_hangs_is_left(app, candidate, deliver, settings):
 def test_a_courier_that_dies_lets_go_of_its_letter(app, candidate, deliver, mailbox, later):
     sign(candidate)
     with app.app_context():
-        next(courier._claimed())  # and then nothing: killed between claiming and sending
+        next(outbox._claimed())  # and then nothing: killed between claiming and sending
     assert deliver() == 0
     later(minutes=11)
     assert deliver() == 1
@@ -193,16 +194,16 @@ def test_killed_after_sending_it_sends_the_same_message_id_again(
     app, candidate, deliver, mailbox, later, monkeypatch
 ):
     sign(candidate)
-    really_send = courier._send
+    really_send = outbox._send
 
     def send_and_die(message):
         really_send(message)
         raise SystemExit
 
-    monkeypatch.setattr(courier, "_send", send_and_die)
+    monkeypatch.setattr(outbox, "_send", send_and_die)
     with pytest.raises(SystemExit):
         deliver()
-    monkeypatch.setattr(courier, "_send", really_send)
+    monkeypatch.setattr(outbox, "_send", really_send)
     later(minutes=11)
     assert deliver() == 1
     first, second = mailbox.letters
@@ -257,7 +258,7 @@ def organised(settings):
 
 def deliver_at(app) -> int:
     with app.app_context():
-        return courier.deliver_due()
+        return outbox.deliver_due()
 
 
 def test_organisers_are_warned_before_the_seal_expires(organised, mailbox, later):
@@ -290,7 +291,7 @@ def test_two_couriers_warn_once(organised, mailbox, later, monkeypatch):
         life = seal_key.not_after - now()
     later(seconds=(life - timedelta(days=30)).total_seconds())
     with monkeypatch.context() as patch:  # both look before either has written
-        patch.setattr(courier, "_claimed", lambda: iter(()))
+        patch.setattr(outbox, "_claimed", lambda: iter(()))
         deliver_at(organised)
         patch.setattr(db.session, "scalar", lambda _: None)
         deliver_at(organised)

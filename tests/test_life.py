@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import delete, select
 
-from app import clock, create_app, listing, loading, register, retention, signing
+from app import clock, create_app
 from app.certificates import current, issue
 from app.extensions import charter, db
 from app.models import (
@@ -34,7 +34,10 @@ from app.models import (
     Status,
     Tally,
 )
-from app.signing import Signatory
+from app.register import queries
+from app.register.update import entries_match, expected_entry, publish_waiting, read_entries, tally_changes
+from app.signatures import lookup, retention, rules
+from app.signatures.rules import Signatory
 from tests.database import listen_to_statements
 
 EXAMPLES = 2000
@@ -95,16 +98,16 @@ class Life(RuleBasedStateMachine):
         return found[choice % len(found)] if found else None
 
     def may_write(self, kind, email):
-        return loading.may_write(kind, email, PER_DAY, self.now())
+        return lookup.may_write(kind, email, PER_DAY, self.now())
 
     # What anybody does at a browser
 
     @rule(choice=which, fresh=st.booleans(), number=numbers, taken=st.booleans())
     def tick(self, choice, fresh, number, taken):
         signature = None if fresh else self.one(choice, Status.DRAFT, Status.PENDING, Status.CONFIRMED)
-        signature = signature or signing.new_draft(self.now())
+        signature = signature or rules.new_draft(self.now())
         db.session.add(signature)
-        signing.answer(signature, charter.commitment(number), taken=taken, now=self.now())
+        rules.answer(signature, charter.commitment(number), taken=taken, now=self.now())
         db.session.commit()
 
     @having(Status.DRAFT, Status.PENDING)
@@ -118,8 +121,8 @@ class Life(RuleBasedStateMachine):
             consents[ConsentPurpose.CONTACT] = "Écrivez-moi."
         allowed = self.may_write(LetterKind.CONFIRM, person.email)
         try:
-            signing.sign(signature, person, consents, charter=charter, may_write=allowed, now=self.now())
-        except signing.NothingTaken:
+            rules.sign(signature, person, consents, charter=charter, may_write=allowed, now=self.now())
+        except rules.NothingTaken:
             assert not signature.pledges
         db.session.commit()
 
@@ -129,23 +132,23 @@ class Life(RuleBasedStateMachine):
         signature = self.one(choice, Status.PENDING)
         if signature:
             allowed = self.may_write(LetterKind.CONFIRM, email)
-            signing.write_again(signature, email, may_write=allowed, now=self.now())
+            rules.write_again(signature, email, may_write=allowed, now=self.now())
             db.session.commit()
 
     @rule(person=people, number=numbers, answers=st.booleans())
     def arrive(self, person, number, answers):
         """Go the whole way at once, or up to the letter, so that most walks have somebody to go on with."""
-        draft = signing.new_draft(self.now())
+        draft = rules.new_draft(self.now())
         db.session.add(draft)
-        signing.answer(draft, charter.commitment(number), taken=True, now=self.now())
+        rules.answer(draft, charter.commitment(number), taken=True, now=self.now())
         allowed = self.may_write(LetterKind.CONFIRM, person.email)
         consents = {ConsentPurpose.PUBLICATION: "J’accepte."}
-        signing.sign(draft, person, consents, charter=charter, may_write=allowed, now=self.now())
+        rules.sign(draft, person, consents, charter=charter, may_write=allowed, now=self.now())
         db.session.commit()
         if not answers:
             return
-        shown, standing = signing.fingerprint(draft, charter), loading.standing(draft)
-        signing.confirm(draft, standing, shown=shown, charter=charter, now=self.now())
+        shown, standing = rules.fingerprint(draft, charter), lookup.standing(draft)
+        rules.confirm(draft, standing, shown=shown, charter=charter, now=self.now())
         db.session.commit()
         self.seen["joined" if standing else "arrived"] += 1
 
@@ -156,7 +159,7 @@ class Life(RuleBasedStateMachine):
     def correct(self, choice, person):
         signature = self.one(choice, Status.PENDING)
         if signature:
-            signing.correct(
+            rules.correct(
                 signature,
                 person,
                 {ConsentPurpose.PUBLICATION: "J’accepte."},
@@ -172,16 +175,16 @@ class Life(RuleBasedStateMachine):
         signature = self.one(choice, Status.PENDING)
         if signature is None:
             return
-        shown = signing.fingerprint(signature, charter)
+        shown = rules.fingerprint(signature, charter)
         if hesitates:  # while the page is open, the browser that began it takes or releases one more
             taken = other not in signature.pledges
-            signing.answer(signature, charter.commitment(other), taken=taken, now=self.now())
+            rules.answer(signature, charter.commitment(other), taken=taken, now=self.now())
         before = set(signature.pledges)
-        standing = loading.standing(signature)
+        standing = lookup.standing(signature)
         dates = {n: p.taken_at for n, p in standing.pledges.items()} if standing else {}
         try:
-            stands = signing.confirm(signature, standing, shown=shown, charter=charter, now=self.now())
-        except signing.SigningError:
+            stands = rules.confirm(signature, standing, shown=shown, charter=charter, now=self.now())
+        except rules.SigningError:
             assert hesitates or not before
         else:
             self.seen["joined" if standing else "confirmed"] += 1
@@ -205,9 +208,9 @@ class Life(RuleBasedStateMachine):
     @rule(choice=which, person=people)
     def amend(self, choice, person):
         signature = self.one(choice, Status.CONFIRMED)
-        if signature is None or loading.standing(person, signature.email) not in (None, signature):
+        if signature is None or lookup.standing(person, signature.email) not in (None, signature):
             return
-        signing.amend(
+        rules.amend(
             signature,
             person,
             may_write=self.may_write(LetterKind.MOVE, person.email),
@@ -221,9 +224,9 @@ class Life(RuleBasedStateMachine):
     def move(self, choice, answers):
         signature = self.one(choice, Status.CONFIRMED)
         other = {"a@example.org": "b@example.org", "b@example.org": "a@example.org"}[signature.email]
-        if loading.standing(signature, other):
+        if lookup.standing(signature, other):
             return
-        signing.amend(
+        rules.amend(
             signature,
             Signatory(
                 signature.given_name,
@@ -238,7 +241,7 @@ class Life(RuleBasedStateMachine):
             now=self.now(),
         )
         if answers:
-            signing.move(signature, self.now())
+            rules.move(signature, self.now())
             self.seen["moved"] += 1
         db.session.commit()
 
@@ -248,7 +251,7 @@ class Life(RuleBasedStateMachine):
         signature = self.one(choice, Status.CONFIRMED)
         if signature:
             allowed = self.may_write(LetterKind.ACCESS, signature.email)
-            db.session.add(signing.ask_access(signature.email, self.now(), may_write=allowed))
+            db.session.add(rules.ask_access(signature.email, self.now(), may_write=allowed))
             db.session.commit()
 
     @having(Status.CONFIRMED)
@@ -256,7 +259,7 @@ class Life(RuleBasedStateMachine):
     def open_again(self, choice):
         signature = self.one(choice, Status.CONFIRMED)
         if signature:
-            signing.use_access(signature, self.now())
+            rules.use_access(signature, self.now())
             db.session.commit()
 
     @having(Status.CONFIRMED)
@@ -264,7 +267,7 @@ class Life(RuleBasedStateMachine):
     def switch(self, choice, agreed):
         signature = self.one(choice, Status.CONFIRMED)
         if signature:
-            signing.agree_to_contact(signature, "Écrivez-moi." if agreed else None, self.now())
+            rules.agree_to_contact(signature, "Écrivez-moi." if agreed else None, self.now())
             db.session.commit()
 
     @having(Status.CONFIRMED)
@@ -274,7 +277,7 @@ class Life(RuleBasedStateMachine):
         if signature:
             for certificate in signature.certificates:
                 self.issued[certificate.number] = None
-            erased = signing.withdraw(signature, self.now())
+            erased = rules.withdraw(signature, self.now())
             db.session.commit()
             retention.remember(erased, self.now())
             self.seen["withdrawn"] += 1
@@ -303,7 +306,7 @@ class Life(RuleBasedStateMachine):
         for letter in db.session.scalars(select(Letter).where(Letter.state == LetterState.WAITING)):
             letter.state, letter.sent_at = LetterState.SENT, self.now()
         db.session.commit()
-        listing.catch_up(self.now())
+        publish_waiting(self.now())
 
     @rule(days=st.sampled_from([0, 9, 31]), first=st.booleans())
     def purge(self, days, first):
@@ -345,7 +348,7 @@ class Life(RuleBasedStateMachine):
         assert len(confirmed) == len(set(confirmed))
 
     def only_what_was_agreed_to_is_public(self):
-        for entry in register.page(register.Search()).entries:
+        for entry in queries.page(queries.Search()).entries:
             signature = db.session.get_one(Signature, entry.signature_id)
             assert signature.status is Status.CONFIRMED
             assert signature.confirmed_at
@@ -354,7 +357,7 @@ class Life(RuleBasedStateMachine):
             assert ConsentPurpose.PUBLICATION in {c.purpose for c in signature.consents}
         hidden = select(Signature).where(Signature.status != Status.CONFIRMED)
         for signature in db.session.scalars(hidden):
-            assert register.find(signature.code) is None
+            assert queries.find(signature.code) is None
 
     def the_register_says_what_was_signed(self):
         """Line for line and count for count; what waits for the end of a silence stays as it stood."""
@@ -362,12 +365,12 @@ class Life(RuleBasedStateMachine):
         silent = charter.campaign.silence_until(self.now())
         self.seen["waited"] += bool(waiting and silent)
         rows = {row.id: row for row in db.session.scalars(select(Signature))}
-        lines = listing.lines(db.session(), list(rows))
+        lines = read_entries(db.session(), list(rows))
         for signature_id in rows.keys() - waiting:
             row = rows[signature_id]
-            wanted = listing.line_of(row, {n: pledge.taken_at for n, pledge in row.pledges.items()})
-            assert listing.same(lines.get(signature_id), wanted)
-        counts = sum(map(listing.counts, lines.values()), Counter())
+            wanted = expected_entry(row, {n: pledge.taken_at for n, pledge in row.pledges.items()})
+            assert entries_match(lines.get(signature_id), wanted)
+        counts = sum(map(tally_changes, lines.values()), Counter())
         tallies = db.session.scalars(select(Tally).execution_options(populate_existing=True))
         assert {(row.number, row.commune, row.role): row.count for row in tallies} == counts
 

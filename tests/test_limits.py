@@ -9,12 +9,13 @@ from io import BytesIO
 import pytest
 from limits.storage import MemoryStorage
 
-from app import create_app, loading
+from app import create_app
 from app.config import ConfigError
 from app.counts import Counts
 from app.extensions import db
 from app.limits import SETTINGS, client, limited, limited_when_unknown, limiter, pseudonym, seconds_to_wait
 from app.models import Event, Letter, LetterKind, LetterState, Signature, Status
+from app.signatures import lookup
 from tests.crowd import person
 from tests.journeys import ELODIE, confirm, sign, tick
 from tests.visitor import Visitor
@@ -294,7 +295,7 @@ def sent(app):
 
 
 def may_write(per_day: int, kind: LetterKind = LetterKind.CONFIRM) -> bool:
-    return loading.may_write(kind, EMAIL, per_day, NOON)
+    return lookup.may_write(kind, EMAIL, per_day, NOON)
 
 
 def test_so_many_letters_a_day_and_no_more(sent):
@@ -328,9 +329,9 @@ def test_a_letter_counts_whatever_became_of_it(sent, state):
 
 
 def test_a_letter_whose_signature_was_erased_counts_still(sent):
-    sent(address=loading._blinded(EMAIL))
+    sent(address=lookup._blinded(EMAIL))
     assert not may_write(1)
-    assert loading.may_write(LetterKind.CONFIRM, "luc@example.org", 1, NOON)
+    assert lookup.may_write(LetterKind.CONFIRM, "luc@example.org", 1, NOON)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from app import clock, listing, recount, register
+from app import clock
 from app.extensions import db
 from app.models import Certificate, Entry, Pledge, Revision, Role, Signature, Spelling, Status, Tally
+from app.register import audit, queries
+from app.register.update import publish_waiting
 from tests import crowd
 from tests.journeys import come_back, sign, signed_and_confirmed
 from tests.mailbox import link_in
@@ -44,7 +46,7 @@ def names(citizen: Visitor, path: str = "/signataires") -> list[str]:
 
 def found(app) -> list[str]:
     with app.app_context():
-        return [f"{d.what}: {d.found}, not {d.wanted}" for d in recount.differences()]
+        return [f"{d.what}: {d.found}, not {d.wanted}" for d in audit.differences()]
 
 
 # Counts
@@ -52,13 +54,13 @@ def found(app) -> list[str]:
 
 def test_every_change_is_counted(app, own, candidate, deliver, mailbox):
     with app.app_context():
-        assert register.counts(register.Search()) == {0: 1, 1: 1, 3: 1, 4: 1}
+        assert queries.counts(queries.Search()) == {0: 1, 1: 1, 3: 1, 4: 1}
     candidate.open("/ma-signature").submit("#prendre-1").submit("#prendre-7")
     candidate.open("/ma-signature/corriger").submit(".formulaire", role="elu", commune="Le Bugue")
     with app.app_context():
-        assert register.counts(register.Search()) == {0: 1, 3: 1, 4: 1, 7: 1}
-        assert register.total_of(register.Search(commune="24067", roles=frozenset({Role.ELECTED}))) == 1
-        assert register.total_of(register.Search(commune="24520")) == 0
+        assert queries.counts(queries.Search()) == {0: 1, 3: 1, 4: 1, 7: 1}
+        assert queries.total_of(queries.Search(commune="24067", roles=frozenset({Role.ELECTED}))) == 1
+        assert queries.total_of(queries.Search(commune="24520")) == 0
     assert found(app) == []
 
 
@@ -89,7 +91,7 @@ def test_what_is_not_committed_is_not_listed(app, own, citizen):
         signature = db.session.scalars(select(Signature)).one()
         signature.list_name = "Autre liste"
         db.session.flush()
-        assert register.find(signature.code).list_name == "Autre liste"
+        assert queries.find(signature.code).list_name == "Autre liste"
         db.session.rollback()
     assert "Ensemble pour demain" in citizen.open("/signataires").text()
 
@@ -116,7 +118,7 @@ def test_many_at_once_are_all_counted(app, deliver, mailbox, at):
         thread.join()
     assert pages == ["/ma-signature"] * 12
     with app.app_context():
-        assert register.total_of(register.Search()) == 12
+        assert queries.total_of(queries.Search()) == 12
     assert found(app) == []
 
 
@@ -138,8 +140,8 @@ def test_the_register_stays_as_it_stood(app, own, candidate, citizen, deliver, m
 
     at(END)
     with app.app_context():
-        assert listing.catch_up(END) == 2
-        assert listing.catch_up(END) == 0
+        assert publish_waiting(END) == 2
+        assert publish_waiting(END) == 0
     page = citizen.open("/signataires")
     assert ".note" not in page
     assert names(citizen) == ["Bruno Martin", "Élodie Martin"]
@@ -251,7 +253,7 @@ def test_what_has_lost_its_signature_is_said_and_mended(app, own, citizen):
     assert runner.invoke(args=["register", "check"]).output == "0 differences\n"
     assert names(citizen) == []
     with app.app_context():
-        assert register.counts(register.Search()) == {}
+        assert queries.counts(queries.Search()) == {}
 
 
 def test_a_name_that_folds_to_nothing_has_a_line_all_the_same(app, citizen):
@@ -281,7 +283,7 @@ def test_what_was_signed_before_the_register_had_lines(app, own, citizen):
             db.session.execute(delete(table))
         db.session.execute(update(Signature).values(to_list=True))
         db.session.commit()
-        assert listing.catch_up(clock.now()) == 1
+        assert publish_waiting(clock.now()) == 1
     assert names(citizen) == ["Élodie Martin"]
     assert found(app) == []
 
@@ -289,9 +291,9 @@ def test_what_was_signed_before_the_register_had_lines(app, own, citizen):
 def test_recounting_keeps_nobody_waiting(app, own, candidate):
     """It reads for as long as it takes, and somebody ticks meanwhile."""
     with app.app_context():
-        differences = recount.differences()
+        differences = audit.differences()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(recount, "_compare", lambda *_: iter(["in the middle"]))
+            patch.setattr(audit, "_compare", lambda *_: iter(["in the middle"]))
             assert next(differences) == "in the middle"
             ticked = []
             thread = threading.Thread(

@@ -14,7 +14,7 @@ from app.clock import now
 from app.config import ConfigError
 from app.extensions import db
 from app.models import LetterKind
-from app.signing import new_letter
+from app.signatures.rules import new_letter
 
 WHO = "zoltan@hostile.example"
 
@@ -51,7 +51,7 @@ def test_a_library_is_quoted_without_its_values():
         False, "gunicorn.error", "Error handling request %s", f"/{WHO}"
     )
     assert line(False, "pypdf", f"cannot read {WHO}").endswith(" error pypdf: module.function, line 7")
-    assert line(False, "app.courier", "letter %s refused", 3).endswith(" app.courier: letter 3 refused")
+    assert line(False, "app.mail.outbox", "letter %s refused", 3).endswith(" app.courier: letter 3 refused")
 
 
 @pytest.mark.parametrize("as_json", [True, False])

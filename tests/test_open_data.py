@@ -20,10 +20,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from app import clock, create_app, export, french, loading, register, signing
+from app import clock, create_app, french
 from app.extensions import charter, db
 from app.models import ConsentPurpose, Entry, Role, Signature, Status
-from app.signing import Signatory
+from app.register import export, queries
+from app.signatures import lookup, rules
+from app.signatures.rules import Signatory
 from app.text import clean_line
 from tests.conftest import ROOT, SECRET
 from tests.database import copy_database, listen_to_statements
@@ -111,33 +113,33 @@ class History:
         )
 
     def begin(self) -> Signature:
-        draft = signing.new_draft(self.time)
+        draft = rules.new_draft(self.time)
         db.session.add(draft)
         for number in self.chance.sample(range(1, 11), self.chance.randint(1, 10)):
-            signing.answer(draft, charter.commitment(number), taken=True, now=self.time)
+            rules.answer(draft, charter.commitment(number), taken=True, now=self.time)
         consents = {ConsentPurpose.PUBLICATION: "J’accepte."}
-        signing.sign(draft, self.person(), consents, charter=charter, may_write=True, now=self.time)
+        rules.sign(draft, self.person(), consents, charter=charter, may_write=True, now=self.time)
         db.session.commit()
         return draft
 
     def arrive(self) -> None:
         pending = db.session.query(Signature).filter_by(status=Status.PENDING).all()
         draft = self.chance.choice(pending) if pending and self.chance.random() < 0.3 else self.begin()
-        shown = signing.fingerprint(draft, charter)
-        signing.confirm(draft, loading.standing(draft), shown=shown, charter=charter, now=self.time)
+        shown = rules.fingerprint(draft, charter)
+        rules.confirm(draft, lookup.standing(draft), shown=shown, charter=charter, now=self.time)
 
     def answer(self, signature: Signature) -> None:
         number = self.chance.randint(1, 10)
         taken = number not in signature.pledges
-        signing.answer(signature, charter.commitment(number), taken=taken, now=self.time)
+        rules.answer(signature, charter.commitment(number), taken=taken, now=self.time)
 
     def amend(self, signature: Signature) -> None:
         person = self.person()
-        signing.amend(signature, person, may_write=True, may_warn=True, now=self.time)
+        rules.amend(signature, person, may_write=True, may_warn=True, now=self.time)
 
     def withdraw(self, signature: Signature) -> None:
         self.gone.append(signature.code)
-        signing.withdraw(signature, self.time)
+        rules.withdraw(signature, self.time)
 
 
 @pytest.fixture
@@ -188,7 +190,7 @@ def lived(life, history, settings, database_url):
 
 @pytest.mark.parametrize("asked", FILTERS)
 def test_pages_and_files_agree_line_by_line(lived, asked, monkeypatch):
-    monkeypatch.setattr(register, "PAGE_SIZE", 7)
+    monkeypatch.setattr(queries, "PAGE_SIZE", 7)
     monkeypatch.setattr(export, "BATCH", 5)
     table, objects = rows_of_csv(lived, asked), rows_of_json(lived, asked)
     on_pages = codes_on_pages(lived, asked)
@@ -276,8 +278,8 @@ def test_the_order_is_that_of_the_beginnings(app, history):
         codes = [first.code, second.code]
         for draft in (second, first):
             history.time += timedelta(hours=1)
-            shown = signing.fingerprint(draft, charter)
-            signing.confirm(draft, None, shown=shown, charter=charter, now=history.time)
+            shown = rules.fingerprint(draft, charter)
+            rules.confirm(draft, None, shown=shown, charter=charter, now=history.time)
             db.session.commit()
     assert [row["code"] for row in rows_of_csv(app, "?tri=nom")] == codes
     assert codes_on_pages(app) == codes

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Base, ConsentPurpose, Letter, LetterKind, LetterState, Signature, Status, UTCDateTime
-from app.portability import FRENCH, all_held
+from app.signatures.personal_data import FRENCH, all_held
 from tests.journeys import ELODIE, come_back, confirm, sign, signed_and_confirmed
 from tests.mailbox import link_in
 from tests.visitor import Visitor

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from app import signing
 from app.extensions import db
 from app.models import Signature
+from app.signatures import rules
 from tests.database import rows
 from tests.journeys import ELODIE, come_back, confirm, sign, signed_and_confirmed
 from tests.mailbox import link_in, text_of
@@ -50,7 +50,7 @@ def test_the_charter_page_is_mine_too(own, candidate):
 
 def test_whoever_was_closed_out_elsewhere_begins_a_draft(app, own, candidate):
     with app.app_context():
-        signing.close(db.session.query(Signature).one())
+        rules.close(db.session.query(Signature).one())
         db.session.commit()
     data = {"taken": "yes", "csrf_token": own["#engagement-9 [name=csrf_token]"]["value"]}
     assert candidate.send("post", "/engagements/9", data, {}).url == "/"

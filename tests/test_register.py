@@ -5,10 +5,10 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import select
 
-from app import signing
 from app.certificates.current import commune_of
 from app.extensions import db
 from app.models import Pledge, Role, Signature
+from app.signatures import rules
 from app.text import fold
 from tests.crowd import START, app_on, fill, person
 from tests.database import listen_to_statements
@@ -126,7 +126,7 @@ def test_pages_stay_where_they_are_while_people_sign_and_leave(app, citizen):
     with app.app_context():
         db.session.add_all(person(i) for i in range(100, 110))
         last = db.session.scalars(select(Signature).where(Signature.code == everybody[24])).one()
-        signing.withdraw(last, START)  # the very one that the link was made from
+        rules.withdraw(last, START)  # the very one that the link was made from
         db.session.commit()
     assert codes(citizen.open(first["[rel=next]"]["href"])) == everybody[25:50]
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from app import ledger, retention, signing
 from app.certificates.key import seal_key
 from app.clock import now
 from app.extensions import db
 from app.models import Event, Letter, LetterKind, Pledge, Signature, Status
+from app.signatures import erasure_log, retention, rules
 from tests.database import dump, rows
 from tests.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
 from tests.mailbox import link_in
@@ -85,7 +85,7 @@ def test_who_asked_again_has_eight_more_days(app, candidate, deliver, purge, lat
     deliver()
     later(days=6)
     with app.app_context():
-        signing.owe_confirmation(db.session.query(Signature).one(), now(), may_write=True)
+        rules.owe_confirmation(db.session.query(Signature).one(), now(), may_write=True)
         db.session.commit()
     later(days=7)
     assert purge() == []
@@ -130,7 +130,7 @@ def test_letters_are_erased_after_delivery_and_not_before(app, candidate, delive
     signed_and_confirmed(candidate, deliver, mailbox)
     with app.app_context():
         signature = db.session.query(Signature).one()
-        signing.owe(signature, LetterKind.ACCESS, ELODIE["email"], now())  # for the relay is down
+        rules.owe(signature, LetterKind.ACCESS, ELODIE["email"], now())  # for the relay is down
         db.session.commit()
     later(days=31)
     assert purge() == ["erased-letters 2: 1 2"]
@@ -252,7 +252,7 @@ def crowd(app, count: int) -> None:
     """Store idle drafts, one row each and one pledge."""
     with app.app_context():
         for _ in range(count):
-            draft = signing.new_draft(datetime(2026, 3, 1, tzinfo=UTC))
+            draft = rules.new_draft(datetime(2026, 3, 1, tzinfo=UTC))
             draft.pledges[1] = Pledge(number=1, taken_at=now())
             db.session.add(draft)
         db.session.commit()
@@ -346,7 +346,7 @@ def test_a_backup_brings_nobody_back(app, candidate, citizen, deliver, mailbox, 
     confirm(citizen, mailbox)
     withdraw(citizen)
     deliver()
-    withdrawn = list(ledger.read(tmp_path / "erased.txt"))
+    withdrawn = list(erasure_log.read(tmp_path / "erased.txt"))
     assert len(withdrawn) == 2, "the signature, and the one that was merged into it"
     purge()
     put_back(app, tmp_path / "old")
@@ -359,7 +359,7 @@ def test_a_backup_brings_nobody_back(app, candidate, citizen, deliver, mailbox, 
     assert codes(app, *Status) == [withdrawn[0]]
     with app.app_context():
         signature = db.session.query(Signature).one()
-        noted = ledger.read(tmp_path / "erased.txt")
+        noted = erasure_log.read(tmp_path / "erased.txt")
         assert signature.withdrawn_at == noted[withdrawn[0]]
     assert purge() == []
 
@@ -415,12 +415,12 @@ def test_a_ledger_that_cannot_be_written_stops_no_withdrawal(app, candidate, del
 
 def test_a_torn_line_of_the_ledger_spoils_no_other(tmp_path):
     file, at = tmp_path / "folder" / "erased.txt", datetime(2026, 3, 1, 12, tzinfo=UTC)
-    ledger.add(file, ["a" * 20], at)
+    erasure_log.add(file, ["a" * 20], at)
     with file.open("a") as torn:
         torn.write("\n" + "b" * 20 + " 2026-0")
-    ledger.add(file, ["c" * 20, "d" * 20], at)
-    assert ledger.read(file) == {"a" * 20: at, "c" * 20: at, "d" * 20: at}
-    assert ledger.read(tmp_path / "none.txt") == {}
+    erasure_log.add(file, ["c" * 20, "d" * 20], at)
+    assert erasure_log.read(file) == {"a" * 20: at, "c" * 20: at, "d" * 20: at}
+    assert erasure_log.read(tmp_path / "none.txt") == {}
 
 
 # What was never kept

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from app import ledger, retention
 from app.extensions import charter, db
 from app.models import (
     Certificate,
@@ -22,7 +21,8 @@ from app.models import (
     Status,
     Tally,
 )
-from app.signing import PERSONAL
+from app.signatures import erasure_log, retention
+from app.signatures.rules import PERSONAL
 from tests.crowd import person
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -60,7 +60,7 @@ def put_withdrawn(withdrawn_at: datetime = NOW, **facts: object) -> Signature:
     signature.pledges.clear()
     signature.events = [Event("confirmed", days_ago(100)), Event("withdrawn", withdrawn_at)]
     db.session.commit()
-    ledger.add(retention.ledger_file(), [signature.code], withdrawn_at)
+    erasure_log.add(retention.ledger_file(), [signature.code], withdrawn_at)
     return signature
 
 
@@ -203,7 +203,7 @@ def test_what_the_ledger_says_is_taken_back_again():
     unnoted = put(Status.CONFIRMED, created_at=at)
     withdrawn = put_withdrawn(days_ago(60), created_at=days_ago(70))
     gone = [confirmed.code, pending.code]
-    ledger.add(retention.ledger_file(), [*gone, anew.code], at)
+    erasure_log.add(retention.ledger_file(), [*gone, anew.code], at)
     assert purge() == [("withdrawn-again", gone)]
     assert left() == {confirmed.code, anew.code, unnoted.code, withdrawn.code}
     assert (confirmed.status, confirmed.withdrawn_at) == (Status.WITHDRAWN, at)
@@ -223,7 +223,7 @@ def test_the_register_goes_the_day_after_the_mandate(monkeypatch):
         put(Status.DRAFT, days_ago(90)).code,
     }
     noted = put(Status.CONFIRMED).code
-    ledger.add(retention.ledger_file(), [noted], NOW)
+    erasure_log.add(retention.ledger_file(), [noted], NOW)
     withdrawn = put_withdrawn().code
     assert db.session.scalar(select(func.count()).select_from(Entry)) == 2
     ends = charter.campaign.mandate_ends
@@ -260,12 +260,12 @@ def test_a_withdrawal_that_the_ledger_lacks_is_noted_with_its_date():
     put(Status.CONFIRMED)
     file = retention.ledger_file()
     file.unlink()
-    ledger.add(file, [second.code], days_ago(3))
+    erasure_log.add(file, [second.code], days_ago(3))
     expected = [("noted-in-ledger", [first.code, undated.code])]
     assert purge(dry_run=True) == expected
-    assert list(ledger.read(file)) == [second.code], "a dry run notes nothing"
+    assert list(erasure_log.read(file)) == [second.code], "a dry run notes nothing"
     assert purge() == expected
-    assert ledger.read(file) == {second.code: days_ago(3), first.code: days_ago(2), undated.code: NOW}
+    assert erasure_log.read(file) == {second.code: days_ago(3), first.code: days_ago(2), undated.code: NOW}
 
 
 def test_a_ledger_with_a_relative_name_lies_in_the_instance_folder(context):
@@ -275,7 +275,7 @@ def test_a_ledger_with_a_relative_name_lies_in_the_instance_folder(context):
 
 def test_remembering_never_stops_a_withdrawal(context, caplog):
     retention.remember(["a" * 20, "b" * 20], NOW)
-    assert ledger.read(retention.ledger_file()) == {"a" * 20: NOW, "b" * 20: NOW}
+    assert erasure_log.read(retention.ledger_file()) == {"a" * 20: NOW, "b" * 20: NOW}
     context.config["ERASURE_LEDGER"] = "/proc/nowhere/erased.txt"
     retention.remember(["c" * 20], NOW)
     (record,) = caplog.records
@@ -286,7 +286,7 @@ def test_remembering_never_stops_a_withdrawal(context, caplog):
 def test_the_ledger_makes_its_folders_and_is_for_its_owner_alone(tmp_path):
     file, before = tmp_path / "one" / "two" / "erased.txt", os.umask(0)
     try:
-        ledger.add(file, ["a" * 20], NOW)
+        erasure_log.add(file, ["a" * 20], NOW)
     finally:
         os.umask(before)
     assert file.stat().st_mode & 0o777 == 0o600
@@ -295,13 +295,13 @@ def test_the_ledger_makes_its_folders_and_is_for_its_owner_alone(tmp_path):
 
 def test_a_ledger_takes_from_another_what_it_lacks_or_knows_of_an_earlier_day_only(tmp_path):
     file, before, after = tmp_path / "erased.txt", days_ago(2), NOW
-    ledger.add(file, ["a" * 20, "b" * 20], before)
+    erasure_log.add(file, ["a" * 20, "b" * 20], before)
     noted = {"a" * 20: after, "b" * 20: before, "c" * 20: before, "d" * 20: before, "e" * 20: after}
-    ledger.merge(file, noted)
-    assert ledger.read(file) == noted
+    erasure_log.merge(file, noted)
+    assert erasure_log.read(file) == noted
     lines = file.read_text().splitlines()
-    ledger.merge(file, noted)
-    ledger.merge(file, {"a" * 20: before})
+    erasure_log.merge(file, noted)
+    erasure_log.merge(file, {"a" * 20: before})
     assert file.read_text().splitlines() == lines, "nothing was new"
     assert len(lines) == 1 + 2 + 4
 
@@ -317,7 +317,7 @@ def test_a_ledger_takes_from_another_what_it_lacks_or_knows_of_an_earlier_day_on
 )
 def test_what_is_not_a_line_of_the_ledger_is_left_out(tmp_path, torn):
     file = tmp_path / "erased.txt"
-    assert ledger.read(file) == {}
+    assert erasure_log.read(file) == {}
     file.write_bytes(b"\n" + torn)
-    ledger.add(file, ["c" * 20], NOW)
-    assert ledger.read(file) == {"c" * 20: NOW}
+    erasure_log.add(file, ["c" * 20], NOW)
+    assert erasure_log.read(file) == {"c" * 20: NOW}

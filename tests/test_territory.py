@@ -10,10 +10,11 @@ from bs4 import Tag
 from flask import Flask
 from sqlalchemy import select
 
-from app import coverage, create_app, register
+from app import create_app
 from app.content.communes import Area, Commune, Communes, load_communes
 from app.extensions import communes, db
 from app.models import Signature, Status
+from app.register import area_counts, queries
 from app.text import fold
 from tests.crowd import fill, person
 from tests.test_listing import SILENCE
@@ -234,7 +235,7 @@ def test_one_is_singular_and_two_are_plural(app, citizen):
 
 def test_thousands_are_set_apart(app, citizen, monkeypatch):
     counts = {SARLAT: {0: 12345, 3: 1001}}
-    monkeypatch.setattr(register, "coverage", lambda: counts)
+    monkeypatch.setattr(queries, "coverage", lambda: counts)
     page = citizen.open("/territoire")
     assert page.soup.select(".total strong")[0].get_text() == "12\u202f345"
     assert places(page)[f"/communes/{SARLAT}"] == ("Sarlat-la-Canéda", 12345)
@@ -328,7 +329,7 @@ HERE = Communes(
 
 def test_parts_are_counted_from_their_communes():
     counts = {"001": {0: 2, 1: 2, 3: 1}, "003": {0: 1, 1: 1}}
-    north, south = coverage.by_district(HERE, counts).values()
+    north, south = area_counts.by_district(HERE, counts).values()
     assert [commune.name for commune in north.communes] == ["Église", "Zug"]
     assert (north.covered, north.signatures, north.taken[1], north.taken[3], north.taken[2]) == (
         2,
@@ -338,15 +339,15 @@ def test_parts_are_counted_from_their_communes():
         0,
     )
     assert (len(south.communes), south.covered, south.signatures) == (1, 0, 0)
-    assert list(coverage.by_epci(HERE, counts)) == [NORTH, SOUTH]
-    assert coverage.by_epci(HERE, counts)[SOUTH].signatures == 3
+    assert list(area_counts.by_epci(HERE, counts)) == [NORTH, SOUTH]
+    assert area_counts.by_epci(HERE, counts)[SOUTH].signatures == 3
 
 
 def test_a_count_of_nothing_covers_nothing():
-    assert coverage.whole(HERE, {"001": {0: 0, 1: 0}}).covered == 0
+    assert area_counts.whole(HERE, {"001": {0: 0, 1: 0}}).covered == 0
 
 
 def test_the_whole_counts_who_signed_in_a_commune_that_left_the_file():
-    whole = coverage.whole(HERE, {"001": {0: 1}, "999": {0: 2, 5: 1}})
+    whole = area_counts.whole(HERE, {"001": {0: 1}, "999": {0: 2, 5: 1}})
     assert (whole.signatures, whole.taken[5]) == (3, 1)
     assert (len(whole.communes), whole.covered) == (3, 1)

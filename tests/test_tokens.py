@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 
-from app import clock, signing
+from app import clock
+from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE, TokenInvalid
 from app.models import Status
-from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE, TokenInvalid
+from app.signatures import rules
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PURPOSES = [CONFIRM_SIGNATURE, ACCESS_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE]
@@ -37,7 +38,7 @@ def at(monkeypatch, moment):
 
 @pytest.fixture
 def signature():
-    signature = signing.new_draft(NOON)
+    signature = rules.new_draft(NOON)
     signature.email = "elodie@example.org"
     signature.status = Status.CONFIRMED
     return signature
@@ -48,7 +49,7 @@ def test_a_link_leads_to_the_signature_it_was_made_for(purpose, signature):
     link = purpose.read(purpose.token(signature))
     assert (link.code, link.expired) == (signature.code, False)
     assert purpose.fits(link, signature)
-    other = signing.new_draft(NOON + timedelta(seconds=1), signature.code)
+    other = rules.new_draft(NOON + timedelta(seconds=1), signature.code)
     other.email, other.status = signature.email, signature.status
     assert not purpose.fits(link, other), "it began later, under the same code"
 

@@ -7,11 +7,11 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 from sqlalchemy import delete
 
-from app import signing
 from app.certificates.numbers import new_number
 from app.extensions import db
 from app.models import Certificate, Signature, Status
 from app.public.views import FILE_MAX
+from app.signatures import rules
 from tests.audit import watched
 from tests.journeys import ELODIE, signed_and_confirmed
 from tests.visitor import Page, Visitor
@@ -155,7 +155,7 @@ def withdraw(candidate):
 def withdraw_and_erase(candidate):
     withdraw(candidate)
     with candidate.client.application.app_context():
-        signing.reduce(db.session.query(Signature).one())
+        rules.reduce(db.session.query(Signature).one())
         db.session.commit()
 
 

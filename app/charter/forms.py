@@ -9,13 +9,13 @@ from wtforms import BooleanField, Field, HiddenField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import AnyOf, InputRequired, ValidationError
 
-from app import addresses
 from app.certificates.current import commune_of
 from app.certificates.glyphs import missing_characters
 from app.content.communes import MOST_CHOICES, Commune
 from app.extensions import charter, communes
+from app.mail import addresses
 from app.models import ConsentPurpose, Role, Signature
-from app.signing import Signatory
+from app.signatures.rules import Signatory
 from app.text import clean_line, without_quotes
 
 

@@ -3,15 +3,15 @@
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import loading, retention, signing
 from app.charter.forms import AmendForm, IdentityForm, SwitchForm, wording
 from app.charter.views import bp, is_good, may_write, opened, status_of
 from app.charter.visitor import close_signature, open_signature, require_signatory
 from app.clock import now
 from app.extensions import db
 from app.limits import limited
+from app.mail.links import DENY_SIGNATURE, MOVE_SIGNATURE
 from app.models import ConsentPurpose, Event, LetterKind, Signature, Status
-from app.tokens import DENY_SIGNATURE, MOVE_SIGNATURE
+from app.signatures import lookup, retention, rules
 
 NAMESAKE = "Une autre signature existe déjà à votre adresse, à ce nom et pour cette commune."
 CHANGED = (
@@ -28,12 +28,12 @@ def amend() -> ResponseReturnValue:
     form = AmendForm(signature)
     if not form.validate_on_submit():
         return _amend_page(form, signature, status=status_of(form))
-    if form.shown.data != signing.identity(signature):
+    if form.shown.data != rules.identity(signature):
         return _amend_page(form, signature, status=409, problem=CHANGED)
     if _namesake(signature, form):
         return _amend_page(form, signature, status=422, problem=NAMESAKE)
     signatory = form.signatory()
-    moving = signing.amend(
+    moving = rules.amend(
         signature,
         signatory,
         may_write=may_write(LetterKind.MOVE, signatory.email),
@@ -50,14 +50,14 @@ def amend() -> ResponseReturnValue:
 def _amend_page(
     form: AmendForm, signature: Signature, *, status: int, problem: str | None = None
 ) -> ResponseReturnValue:
-    shown = form.shown.data if status == 422 else signing.identity(signature)
+    shown = form.shown.data if status == 422 else rules.identity(signature)
     page = render_template("charter/amend.html", form=form, shown=shown, problem=problem)
     return page, status
 
 
 def _namesake(signature: Signature, form: IdentityForm) -> Signature | None:
     """Return the other signature, at the same address, that this one would become."""
-    other = loading.standing(form.signatory(), signature.email)
+    other = lookup.standing(form.signatory(), signature.email)
     return None if other is signature else other
 
 
@@ -69,7 +69,7 @@ def contact() -> ResponseReturnValue:
     if not form.validate():
         abort(422)
     words = wording(ConsentPurpose.CONTACT) if form.is_agreed else None
-    signing.agree_to_contact(signature, words, now())
+    rules.agree_to_contact(signature, words, now())
     db.session.commit()
     return redirect(url_for(".own", _anchor="contact"), code=303)
 
@@ -81,7 +81,7 @@ def indexing() -> ResponseReturnValue:
     form = SwitchForm()
     if not form.validate():
         abort(422)
-    signing.agree_to_indexing(signature, agreed=form.is_agreed, now=now())
+    rules.agree_to_indexing(signature, agreed=form.is_agreed, now=now())
     db.session.commit()
     return redirect(url_for(".own", _anchor="indexation"), code=303)
 
@@ -92,8 +92,8 @@ def withdraw() -> ResponseReturnValue:
     signature = require_signatory()
     if request.method != "POST":
         return render_template("charter/withdraw.html", signature=signature)
-    loading.set_letters_apart(signature)
-    erased = signing.withdraw(signature, now())
+    lookup.set_letters_apart(signature)
+    erased = rules.withdraw(signature, now())
     db.session.commit()
     retention.remember(erased, now())
     close_signature()
@@ -112,11 +112,11 @@ def move(token: str) -> ResponseReturnValue:
     link, signature = opened(MOVE_SIGNATURE, token)
     if not signature.is_confirmed or not signature.new_email or not is_good(MOVE_SIGNATURE, link, signature):
         abort(410)
-    twin = loading.standing(signature, signature.new_email)
+    twin = lookup.standing(signature, signature.new_email)
     if request.method != "POST" or twin:
         page = render_template("charter/move.html", token=token, signature=signature, twin=twin)
         return page, 409 if twin else 200
-    signing.move(signature, now())
+    rules.move(signature, now())
     db.session.commit()
     open_signature(signature)
     flash("Votre nouvelle adresse est confirmée.")
@@ -131,7 +131,7 @@ def deny(token: str) -> ResponseReturnValue:
         abort(410)
     if request.method != "POST":
         return render_template("charter/deny.html", token=token, signature=signature)
-    loading.set_letters_apart(signature)
+    lookup.set_letters_apart(signature)
     db.session.delete(signature)
     db.session.add(Event("denied", now()))
     db.session.commit()

@@ -13,9 +13,9 @@ from flask.sansio.blueprints import BlueprintSetupState
 from flask_wtf.csrf import generate_csrf
 
 from app.content.charter import Commitment
-from app.drafts import Draft
 from app.extensions import charter
 from app.models import Signature
+from app.signatures.drafts import Draft
 
 #: All the choices that ten commitments allow.
 CHOICES = 1024

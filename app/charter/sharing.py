@@ -5,11 +5,11 @@ import json
 from flask import Response, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from app import register
 from app.charter.views import bp
 from app.charter.visitor import require_signatory
-from app.portability import all_held
+from app.register import queries
 from app.sharing import Card, card, draw_poster
+from app.signatures.personal_data import all_held
 
 
 @bp.get("/ma-signature/donnees.json")
@@ -35,7 +35,7 @@ def poster() -> ResponseReturnValue:
 
 def _card() -> Card:
     """Return what my signature shows; what is not public, or not yet, is not there to be shared."""
-    entry = register.find(require_signatory().code)
+    entry = queries.find(require_signatory().code)
     if entry is None:
         flash("Votre signature n’est pas dans le registre public pour l’instant : il n’y a rien à partager.")
         abort(redirect(url_for(".own"), code=303))

@@ -18,7 +18,6 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from app import drafts, loading, register, signing
 from app.certificates import current, draw_charter
 from app.certificates.exceptions import CertificateError
 from app.certificates.issue import NotCertifiable, issue
@@ -39,12 +38,14 @@ from app.charter.visitor import (
     require_signatory,
 )
 from app.clock import now
-from app.drafts import Draft
 from app.extensions import charter, db
 from app.htmx import go_to, wants_fragment
 from app.limits import limited
+from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, Link, Purpose, TokenInvalid
 from app.models import Certificate, ConsentPurpose, LetterKind, LetterState, Signature, Status
-from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, Link, Purpose, TokenInvalid
+from app.register import queries
+from app.signatures import drafts, lookup, rules
+from app.signatures.drafts import Draft
 
 bp = Blueprint("charter", __name__)
 bp.record(keep_pages)
@@ -78,7 +79,7 @@ def answer(number: int) -> ResponseReturnValue:
     if shown != code and _is_closed(shown):
         return _refuse_closed()
     if isinstance(signature, Signature):
-        signing.answer(signature, commitment, taken=taken, now=now())
+        rules.answer(signature, commitment, taken=taken, now=now())
         db.session.commit()
     else:
         signature = drafts.answer(code, number, taken=taken, now=now())
@@ -131,8 +132,8 @@ def sign() -> ResponseReturnValue:
     signatory = form.signatory()
     allowed = may_write(LetterKind.CONFIRM, signatory.email)
     try:
-        signing.sign(signature, signatory, form.consents(), charter=charter, may_write=allowed, now=now())
-    except signing.NothingTaken:
+        rules.sign(signature, signatory, form.consents(), charter=charter, may_write=allowed, now=now())
+    except rules.NothingTaken:
         return _sign_page(form, signature, status=422)
     db.session.commit()
     return redirect(url_for(".sent"), code=303)
@@ -176,7 +177,7 @@ def sent() -> ResponseReturnValue:
         page = render_template("charter/sent.html", form=form, signature=signature, refused=refused)
         return page, status_of(form)
     allowed = may_write(LetterKind.CONFIRM, form.address)
-    signing.write_again(signature, form.address, may_write=allowed, now=now())
+    rules.write_again(signature, form.address, may_write=allowed, now=now())
     db.session.commit()
     flash("Votre demande est prise en compte.")
     return redirect(url_for(".sent"), code=303)
@@ -189,7 +190,7 @@ def confirm(token: str) -> ResponseReturnValue:
     link, signature = opened(CONFIRM_SIGNATURE, token)
     standing = signature.merged_into or signature
     if standing.is_confirmed:
-        return render_template("charter/already.html", signature=standing, entry=register.find(standing.code))
+        return render_template("charter/already.html", signature=standing, entry=queries.find(standing.code))
     if standing.status is not Status.PENDING:
         abort(410)
     if not is_good(CONFIRM_SIGNATURE, link, signature):
@@ -199,10 +200,10 @@ def confirm(token: str) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _confirm_page(form, signature, token, status=status_of(form))
     try:
-        stands = signing.confirm(
-            signature, loading.standing(signature), shown=str(form.shown.data), charter=charter, now=now()
+        stands = rules.confirm(
+            signature, lookup.standing(signature), shown=str(form.shown.data), charter=charter, now=now()
         )
-    except signing.SigningError:  # what is shown next is what stands now, to be read again
+    except rules.SigningError:  # what is shown next is what stands now, to be read again
         return _confirm_page(ConfirmForm(formdata=None), signature, token, status=409)
     db.session.commit()
     open_signature(stands)
@@ -223,10 +224,10 @@ def _confirm_page(form: ConfirmForm, signature: Signature, token: str, status: i
         form=form,
         signature=signature,
         token=token,
-        shown=signing.fingerprint(signature, charter),
+        shown=rules.fingerprint(signature, charter),
         changed=status == 409,
         contact=next((c.wording for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None),
-        standing=loading.standing(signature),
+        standing=lookup.standing(signature),
     )
     return page, status
 
@@ -239,7 +240,7 @@ def resend(token: str) -> ResponseReturnValue:
     if signature.status is not Status.PENDING or not CONFIRM_SIGNATURE.fits(link, signature):
         return redirect(url_for(".confirm", token=token), code=303)
     allowed = may_write(LetterKind.CONFIRM, str(signature.email))
-    signing.owe_confirmation(signature, now(), may_write=allowed)
+    rules.owe_confirmation(signature, now(), may_write=allowed)
     db.session.commit()
     return redirect(url_for(".resent"), code=303)
 
@@ -262,7 +263,7 @@ def correct(token: str) -> ResponseReturnValue:
         page = render_template("charter/correct.html", form=form, token=token)
         return page, status_of(form)
     signatory = form.signatory()
-    moved = signing.correct(
+    moved = rules.correct(
         signature,
         signatory,
         form.consents(),
@@ -285,7 +286,7 @@ def _own_page(signature: Signature, *, delayed: bool = False) -> str:
     return render_template(
         "charter/own.html",
         signature=signature,
-        entry=register.find(signature.code),
+        entry=queries.find(signature.code),
         agreed=next((c for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None),
         contact_words=wording(ConsentPurpose.CONTACT),
         saved=session.pop("saved", False),
@@ -337,7 +338,7 @@ def leave() -> ResponseReturnValue:
     """Close my session, here and wherever this signature is open."""
     signature = current_signatory()
     if signature:
-        signing.close(signature)
+        rules.close(signature)
         db.session.commit()
     close_signature()
     return redirect(url_for(".index"), code=303)
@@ -355,7 +356,7 @@ def find() -> ResponseReturnValue:
     if form.is_trapped:
         return redirect(url_for(".found"), code=303)
     allowed = may_write(LetterKind.ACCESS, form.address)
-    db.session.add(signing.ask_access(form.address, now(), may_write=allowed))
+    db.session.add(rules.ask_access(form.address, now(), may_write=allowed))
     db.session.commit()
     return redirect(url_for(".found"), code=303)
 
@@ -375,7 +376,7 @@ def access(token: str) -> ResponseReturnValue:
         abort(410)
     if request.method != "POST":
         return render_template("charter/access.html", token=token, signature=signature)
-    signing.use_access(signature, now())
+    rules.use_access(signature, now())
     db.session.commit()
     open_signature(signature)
     return redirect(url_for(".own"), code=303)
@@ -388,7 +389,7 @@ def status_of(form: FlaskForm) -> int:
 
 def may_write(kind: LetterKind, address: str) -> bool:
     """Whether one more letter of that kind may go to an address today."""
-    return loading.may_write(kind, address, current_app.config["LETTERS_PER_DAY"], now())
+    return lookup.may_write(kind, address, current_app.config["LETTERS_PER_DAY"], now())
 
 
 def opened(purpose: Purpose, token: str) -> tuple[Link, Signature]:
@@ -397,7 +398,7 @@ def opened(purpose: Purpose, token: str) -> tuple[Link, Signature]:
         link = purpose.read(token)
     except TokenInvalid:
         abort(404)
-    return link, loading.by_code(link.code) or abort(404)
+    return link, lookup.by_code(link.code) or abort(404)
 
 
 def is_good(purpose: Purpose, link: Link, signature: Signature) -> bool:

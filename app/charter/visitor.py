@@ -6,12 +6,12 @@ it; once confirmed, only a link from the mailbox opens it (``ACCESS_IDLE`` secon
 
 from flask import abort, current_app, redirect, session, url_for
 
-from app import drafts, loading
 from app.clock import now
-from app.drafts import Draft
 from app.extensions import db
 from app.models import Signature, Status, new_code
-from app.signing import new_draft
+from app.signatures import drafts, lookup
+from app.signatures.drafts import Draft
+from app.signatures.rules import new_draft
 
 
 def current_signatory() -> Signature | None:
@@ -20,7 +20,7 @@ def current_signatory() -> Signature | None:
     if not code:
         return None
     idle = now().timestamp() - seen
-    signature = loading.by_code(code) if idle <= current_app.config["ACCESS_IDLE"] else None
+    signature = lookup.by_code(code) if idle <= current_app.config["ACCESS_IDLE"] else None
     if signature is None or not signature.is_confirmed or signature.closed_count != closed_count:
         del session["owner"]
         db.session.rollback()  # a draft is written in a transaction of its own
@@ -44,7 +44,7 @@ def current_signature() -> Signature:
     if signatory:
         return signatory
     code = current_draft().code
-    return loading.by_code(code) or new_draft(now(), code)
+    return lookup.by_code(code) or new_draft(now(), code)
 
 
 def current_draft() -> Draft:
@@ -76,7 +76,7 @@ def keep_draft() -> None:
 
 def current_pending() -> Signature | None:
     """Return this browser's draft, where it waits for its letter to be answered, or what passes for one."""
-    draft = loading.by_code(session.get("draft", ""))
+    draft = lookup.by_code(session.get("draft", ""))
     if draft and draft.status is Status.PENDING:
         return draft
     return Signature(email=session["pretended"]) if "pretended" in session else None

@@ -1,5 +1,5 @@
 """For development only: the letters that no relay takes."""
 
-from app.dev.views import bp
+from app.mail.preview import bp
 
 __all__ = ["bp"]

@@ -3,12 +3,12 @@
 from flask import Response, abort, make_response, render_template
 from flask.typing import ResponseReturnValue
 
-from app import register
 from app.caching import FIXED, unless_known
 from app.extensions import charter, communes
 from app.filters import public_url
 from app.models import Entry
 from app.public.views import bp
+from app.register import queries
 
 #: The pages of which there is one.
 SINGLE = (
@@ -39,18 +39,18 @@ def sitemap() -> ResponseReturnValue:
     """List the sitemaps."""
 
     def show() -> Response:
-        return _xml("public/sitemaps.xml", spans=register.spans(SPAN))
+        return _xml("public/sitemaps.xml", spans=queries.spans(SPAN))
 
-    return unless_known(register.version(), show)
+    return unless_known(queries.version(), show)
 
 
 @bp.get("/sitemap-pages.xml")
 def sitemap_of_pages() -> ResponseReturnValue:
     """List every page but those of people."""
-    version = register.version()
+    version = queries.version()
 
     def show() -> Response:
-        changes = register.changes()
+        changes = queries.changes()
         numbers = [commitment.number for commitment in charter.commitments]
         pages = [
             *((public_url(endpoint), None) for endpoint in SINGLE),
@@ -67,11 +67,11 @@ def sitemap_of_signatories(span: int) -> ResponseReturnValue:
     """List the pages of people who let search engines show them: those of one span of signatures."""
 
     def show() -> Response:
-        listed = register.indexable(span * SPAN, (span + 1) * SPAN) or abort(404)
+        listed = queries.indexable(span * SPAN, (span + 1) * SPAN) or abort(404)
         pages = [(public_url("public.signatory", code=code), changed_at) for code, changed_at in listed]
         return _xml("public/sitemap.xml", pages=pages)
 
-    return unless_known(register.version(), show)
+    return unless_known(queries.version(), show)
 
 
 def _xml(template: str, **values: object) -> Response:

@@ -19,14 +19,14 @@ from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import ServiceUnavailable
 
-from app import export, register
 from app.caching import FIXED, unless_known
 from app.extensions import charter
 from app.filters import public_url
 from app.french import typeset
 from app.public.searching import ROLES, Asked, read_search
 from app.public.views import bp
-from app.register import Version
+from app.register import export, queries
+from app.register.queries import Version
 
 #: In UTF-8, always: RFC 8259, 8.1 and 11.
 JSON = "application/json"
@@ -56,14 +56,14 @@ def csv_file() -> ResponseReturnValue:
         response.headers["Content-Disposition"] = "attachment; filename=signataires.csv"
         return response
 
-    return _for_everybody(unless_known(register.version(), show))
+    return _for_everybody(unless_known(queries.version(), show))
 
 
 @bp.get("/signataires.json")
 def json_file() -> ResponseReturnValue:
     """Send the register as one object, with its licence, its source and its date."""
     search = _asked().search
-    version = register.version()
+    version = queries.version()
 
     def show() -> Response:
         lines = export.read(search, export.columns(charter, _page()), _page(), export.JSON)
@@ -76,10 +76,10 @@ def json_file() -> ResponseReturnValue:
 def feed() -> ResponseReturnValue:
     """Send the newest signatures as a feed (RFC 4287)."""
     asked = _asked()
-    version = register.version()
+    version = queries.version()
 
     def show() -> Response:
-        entries = register.newest(asked.search, NEWEST)
+        entries = queries.newest(asked.search, NEWEST)
         changed_at = version.changed_at or current_app.extensions["release"].at  # RFC 4287 wants a date
         written = render_template(
             "public/feed.xml", asked=asked, entries=entries, changed_at=changed_at, licence=export.LICENCE
@@ -92,7 +92,7 @@ def feed() -> ResponseReturnValue:
 @bp.get("/donnees-ouvertes")
 def open_data() -> ResponseReturnValue:
     """Tell what the files hold, column by column, and what whoever uses them owes."""
-    version = register.version()
+    version = queries.version()
     columns = export.columns(charter, _page())
 
     def show() -> str:

@@ -6,7 +6,6 @@ from urllib.parse import quote
 from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import register
 from app.caching import unless_known
 from app.content.communes import MOST_CHOICES
 from app.extensions import charter, communes
@@ -14,12 +13,13 @@ from app.htmx import shown_address
 from app.public.indexing import unless_refused
 from app.public.searching import choices, read_cursor, read_search
 from app.public.views import bp
+from app.register import queries
 
 
 @bp.get("/signataires")
 def signatories() -> ResponseReturnValue:
     """List who signed, as it is asked for."""
-    return unless_known(register.version(), _signatories)
+    return unless_known(queries.version(), _signatories)
 
 
 def _signatories() -> ResponseReturnValue:
@@ -29,16 +29,16 @@ def _signatories() -> ResponseReturnValue:
         "public/signatories.html",
         asked=asked,
         page=page,
-        page_size=register.PAGE_SIZE,
+        page_size=queries.PAGE_SIZE,
         choices=choices(),
     )
     return written, 404 if asked.lost else 200, shown_address(asked.link())
 
 
-def _page(search: register.Search) -> register.Page:
+def _page(search: queries.Search) -> queries.Page:
     """Return the page of a list that the address asks for, or abort."""
     try:
-        return register.page(search, read_cursor(request.args))
+        return queries.page(search, read_cursor(request.args))
     except ValueError:
         abort(404)
 
@@ -46,12 +46,12 @@ def _page(search: register.Search) -> register.Page:
 @bp.get("/signataires/<code>")
 def signatory(code: str) -> ResponseReturnValue:
     """Show what one person took."""
-    entry = register.find(code) or abort(404)
+    entry = queries.find(code) or abort(404)
 
     def show() -> str:
         return render_template("public/signatory.html", entry=entry)
 
-    return unless_refused(entry, unless_known(register.version(entry.commune), show))
+    return unless_refused(entry, unless_known(queries.version(entry.commune), show))
 
 
 @bp.get("/communes/<insee>")
@@ -62,20 +62,20 @@ def commune(insee: str) -> ResponseReturnValue:
         return _meant(insee)
 
     def show() -> str:
-        search = register.Search(commune=commune.insee)
+        search = queries.Search(commune=commune.insee)
         question = render_template("public/question.txt", commune=commune)
         subject = f"{charter.title}\N{NO-BREAK SPACE}: et {commune.at}\N{NARROW NO-BREAK SPACE}?"
         return render_template(
             "public/commune.html",
             commune=commune,
             page=_page(search),
-            counts=register.counts(search),
+            counts=queries.counts(search),
             question=question,
             mailto=_mailto(subject, question),
             link=partial(url_for, ".commune", insee=commune.insee),
         )
 
-    return unless_known(register.version(commune.insee), show)
+    return unless_known(queries.version(commune.insee), show)
 
 
 def _meant(name: str) -> ResponseReturnValue:
@@ -100,15 +100,15 @@ def commitment(number: int) -> ResponseReturnValue:
     commitment = charter.commitment(number) or abort(404)
 
     def show() -> str:
-        counts = register.counts(register.Search())
+        counts = queries.counts(queries.Search())
         return render_template(
             "public/commitment.html",
             commitment=commitment,
             neighbours=[charter.commitment(number - 1), charter.commitment(number + 1)],
             count=counts.get(number, 0),
             total=counts.get(0, 0),
-            page=_page(register.Search(commitment=number)),
+            page=_page(queries.Search(commitment=number)),
             link=partial(url_for, ".commitment", number=number),
         )
 
-    return unless_known(register.version(), show)
+    return unless_known(queries.version(), show)

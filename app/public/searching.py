@@ -13,7 +13,7 @@ from app.extensions import charter, communes
 from app.filters import public_url
 from app.french import typeset
 from app.models import Role
-from app.register import Cursor, Order, Search
+from app.register.queries import Cursor, Order, Search
 from app.text import clean_line
 
 #: What may follow « qualite= », as it is offered.

@@ -3,9 +3,9 @@
 from flask import Response, abort, request
 from flask.typing import ResponseReturnValue
 
-from app import register
 from app.public.indexing import unless_refused
 from app.public.views import bp
+from app.register import queries
 from app.sharing import card, draw_badge, draw_empty_badge, draw_picture
 
 #: Seconds that a browser may show a badge without asking whether it still holds.
@@ -19,7 +19,7 @@ def badge(code: str) -> ResponseReturnValue:
     Browsers draw what comes with a 404. Other sites keep what they embed, so a badge must not go on saying
     what is no longer true; and it must not tell a withdrawn signature from one that never was.
     """
-    signature = register.find(code)
+    signature = queries.find(code)
     if signature is None:
         response = Response(draw_empty_badge(), status=404, mimetype="image/svg+xml")
     else:
@@ -36,7 +36,7 @@ def badge(code: str) -> ResponseReturnValue:
 @bp.get("/signataires/<code>/image.png")
 def picture(code: str) -> ResponseReturnValue:
     """Serve the picture of a signature, as social networks take it."""
-    signature = register.find(code) or abort(404)
+    signature = queries.find(code) or abort(404)
     response = Response(draw_picture(card(signature)), mimetype="image/png")
     response.add_etag()
     response.make_conditional(request)

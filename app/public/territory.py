@@ -3,26 +3,26 @@
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from app import coverage, register
 from app.caching import unless_known
 from app.extensions import communes, outlines
 from app.public.views import bp
+from app.register import area_counts, queries
 
 
 @bp.get("/territoire")
 def territory() -> ResponseReturnValue:
     """Show where the charter is signed, commune by commune, and what was taken there."""
-    return unless_known(register.version(), _territory)
+    return unless_known(queries.version(), _territory)
 
 
 def _territory() -> str:
-    counts = register.coverage()
+    counts = queries.coverage()
     return render_template(
         "public/territory.html",
         outlines=outlines,
         communes=communes,
         counts={insee: counted.get(0, 0) for insee, counted in counts.items()},
-        whole=coverage.whole(communes, counts),
-        epcis=coverage.by_epci(communes, counts),
-        districts=coverage.by_district(communes, counts),
+        whole=area_counts.whole(communes, counts),
+        epcis=area_counts.by_epci(communes, counts),
+        districts=area_counts.by_district(communes, counts),
     )

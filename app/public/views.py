@@ -6,7 +6,6 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app import loading, register
 from app.caching import FIXED, unless_known, unless_same
 from app.certificates import current, examine_file
 from app.certificates.exceptions import Verdict
@@ -17,6 +16,8 @@ from app.clock import now
 from app.extensions import csrf
 from app.limits import limited, limited_when_unknown
 from app.models import Certificate
+from app.register import queries
+from app.signatures import lookup
 
 bp = Blueprint("public", __name__)
 
@@ -51,11 +52,11 @@ def verify_file() -> ResponseReturnValue:
     content = file.read() if file else b""
     if not content:
         return _verify(problem="Choisissez le fichier PDF du certificat."), 422
-    issued = loading.certificate_of_file(hashlib.sha256(content).hexdigest())
+    issued = lookup.certificate_of_file(hashlib.sha256(content).hexdigest())
     if issued:
         return _certificate(issued.number, issued, is_file=True)
     found = examine_file(content, seal_key.certificates)
-    known = next(filter(None, map(loading.certificate, found.numbers)), None)
+    known = next(filter(None, map(lookup.certificate, found.numbers)), None)
     if found.verdict is Verdict.INTACT and found.numbers and known is None:  # ours, and erased since
         return _certificate(found.numbers[0], None, is_file=True)
     quoted = known.number if known else None
@@ -75,7 +76,7 @@ def certificate(number: str) -> ResponseReturnValue:
         return _verify(typed=number, slip=True), 404
     if parsed != number:
         return redirect(url_for(".certificate", number=parsed), code=303)
-    issued = loading.certificate(parsed)
+    issued = lookup.certificate(parsed)
     if issued is None:
         return _verify(verdict="unknown", number=parsed), 404
     return unless_same(make_response(_certificate(parsed, issued)))
@@ -97,7 +98,7 @@ def _verify(
 def _certificate(number: str, issued: Certificate | None, *, is_file: bool = False) -> str:
     """Show a genuine certificate; only its number where the rest may not be shown, or is erased (None)."""
     waits = issued is not None and issued.signature.to_list
-    shown = issued if issued and not waits and register.find(issued.signature.code) else None
+    shown = issued if issued and not waits and queries.find(issued.signature.code) else None
     snapshot = current.snapshot_of(shown) if shown else None
     present = current.snapshot(shown.signature, number, shown.issued_at) if shown else None
     return render_template(

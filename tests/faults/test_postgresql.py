@@ -7,8 +7,9 @@ from functools import partial
 import pytest
 from sqlalchemy import create_engine, text
 
-from app import courier, create_app
+from app import create_app
 from app.extensions import db
+from app.mail import outbox
 from bench import postgres
 from tests.conftest import running_site
 from tests.database import drop_database, looked_at, new_database, rows
@@ -136,7 +137,7 @@ def test_a_letter_that_the_database_refuses_waits_a_minute(shared, settings, mai
 
     def deliver() -> int:
         with app.app_context():
-            return courier.deliver_due()
+            return outbox.deliver_due()
 
     candidate = Visitor(app)
     sign(candidate)

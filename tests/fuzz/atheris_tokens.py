@@ -10,7 +10,7 @@ import atheris
 with atheris.instrument_imports(include=["itsdangerous"]):
     import itsdangerous
 from app.certificates.numbers import parse_number
-from app.tokens import CONFIRM_SIGNATURE, TokenInvalid
+from app.mail.links import CONFIRM_SIGNATURE, TokenInvalid
 from tests.fuzz.world import World
 
 world = World(Path(tempfile.mkdtemp()))

@@ -10,12 +10,13 @@ from flask import Flask, got_request_exception
 from flask_migrate import upgrade
 from werkzeug.test import run_wsgi_app
 
-from app import courier, create_app
+from app import create_app
 from app.certificates.key import seal_key
 from app.extensions import db
 from app.headers import HEADERS
+from app.mail import outbox
+from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE
 from app.models import Signature
-from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE
 from tests.fuzz import TRIED
 from tests.journeys import ELODIE, sign, signed_and_confirmed, tick
 from tests.mailbox import Mailbox
@@ -69,7 +70,7 @@ class World:
 
     def _deliver(self) -> int:
         with self.app.app_context():
-            return courier.deliver_due()
+            return outbox.deliver_due()
 
     def _session(self, name: str, visitor: Visitor) -> tuple[str, str]:
         if name == "none":

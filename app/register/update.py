@@ -2,7 +2,7 @@
 
 Whoever changes a signature need not think of it: the session does, in the same transaction. Lines are made
 anew from what the database holds, so doing it twice changes nothing. During a silence lines stay as they
-stood, except that what is taken back is gone at once; the rest waits for `catch_up`.
+stood, except that what is taken back is gone at once; the rest waits for `publish_waiting`.
 """
 
 from collections import Counter
@@ -36,7 +36,7 @@ _PLAIN = {"synchronize_session": False}
 _REPEATED = ("code", "role", "commune", "epci", "district", "mask")
 _LINE = tuple(column for column in Entry.__table__.columns if column.name != "changed_at")
 #: What a line is made of, with the pledges.
-OWN = (
+SIGNATURE_COLUMNS = (
     Signature.id, Signature.status, Signature.code, Signature.given_name, Signature.family_name,
     Signature.role, Signature.list_name, Signature.commune, Signature.indexable, Signature.confirmed_at,
     Signature.to_list,
@@ -46,7 +46,7 @@ Reads = Session | Connection
 _INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def line(signature: Any, pledges: Mapping[int, datetime], communes: Communes) -> dict[str, Any]:
+def entry_values(signature: Any, pledges: Mapping[int, datetime], communes: Communes) -> dict[str, Any]:
     """Return what the register says of a public signature: the columns of `Entry`, but for `changed_at`."""
     commune = communes.of(signature.commune)
     return {
@@ -67,7 +67,7 @@ def line(signature: Any, pledges: Mapping[int, datetime], communes: Communes) ->
     }
 
 
-def spellings(line: Mapping[str, Any]) -> list[dict[str, Any]]:
+def spelling_rows(line: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of `Spelling` of a line: its name turned to begin with each of its words."""
     words = line["sort_key"].split()
     places = range(min(len(words), MOST_SPELLINGS))
@@ -83,7 +83,7 @@ def spellings(line: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def counts(line: Mapping[str, Any] | None) -> Counter[tuple[int, str, Role]]:
+def tally_changes(line: Mapping[str, Any] | None) -> Counter[tuple[int, str, Role]]:
     """Return what a line adds to each `Tally`, by its key."""
     if line is None:
         return Counter()
@@ -91,40 +91,42 @@ def counts(line: Mapping[str, Any] | None) -> Counter[tuple[int, str, Role]]:
     return Counter((number, line["commune"], line["role"]) for number in numbers)
 
 
-def relist(session: Session, signature_id: int, moment: datetime) -> bool:
+def update_entry(session: Session, signature_id: int, moment: datetime) -> bool:
     """Make the line of one signature what it must be now; return whether it waits out a silence."""
     # From the database, behind a lock: what another process has just changed counts too.
-    own = session.execute(select(*OWN).where(Signature.id == signature_id).with_for_update()).one_or_none()
-    old = lines(session, [signature_id]).get(signature_id)
+    own = session.execute(
+        select(*SIGNATURE_COLUMNS).where(Signature.id == signature_id).with_for_update()
+    ).one_or_none()
+    old = read_entries(session, [signature_id]).get(signature_id)
     pledges = session.execute(
         select(Pledge.number, Pledge.taken_at).where(Pledge.signature_id == signature_id)
     )
-    new = line_of(own, dict(pledges.all())) if own else None
+    new = expected_entry(own, dict(pledges.all())) if own else None
     confirmed = own is not None and own.status is Status.CONFIRMED
-    waits = confirmed and not same(old, new) and charter.campaign.silence_until(moment) is not None
+    waits = confirmed and not entries_match(old, new) and charter.campaign.silence_until(moment) is not None
     if own is not None and own.to_list != waits:
         _set(session, Signature, Signature.id == signature_id, to_list=waits)
     if waits and old and own and own.indexable != old["indexable"]:  # no reason to wait for that
         new = {**old, "indexable": own.indexable}
     elif waits:
         return True
-    if not same(old, new):
+    if not entries_match(old, new):
         _replace(session, old, new, moment)
     return waits
 
 
-def lines(session: Reads, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def read_entries(session: Reads, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Return the lines of signatures as they stand, by the number of the signature."""
     rows = session.execute(select(*_LINE).where(Entry.signature_id.in_(ids))).mappings()
     return {row["signature_id"]: dict(row) for row in rows}
 
 
-def line_of(own: Any, pledges: Mapping[int, datetime]) -> dict[str, Any] | None:
+def expected_entry(own: Any, pledges: Mapping[int, datetime]) -> dict[str, Any] | None:
     """Return the line that a signature must have, outside of any silence; None where it is not public."""
-    return line(own, pledges, communes) if own.status is Status.CONFIRMED and pledges else None
+    return entry_values(own, pledges, communes) if own.status is Status.CONFIRMED and pledges else None
 
 
-def same(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
+def entries_match(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
     """Whether two lines say the same, whenever they were written."""
     if old is None or new is None:
         return old is new
@@ -138,32 +140,32 @@ def _replace(
     if old is None and new is not None:
         session.execute(insert(Entry).values(**new, changed_at=moment))
     elif old is not None and new is None:
-        unspell(session, old["code"])
+        delete_spellings(session, old["code"])
         session.execute(delete(Entry).where(Entry.code == old["code"]), execution_options=_PLAIN)
     elif old is not None and new is not None:
         _set(session, Entry, Entry.code == old["code"], **new, changed_at=moment)
     if new is not None and (old is None or any(old[name] != new[name] for name in ("sort_key", *_REPEATED))):
-        respell(session, new)
-    difference = counts(new)
-    difference.subtract(counts(old))
-    tally(session, difference)
+        replace_spellings(session, new)
+    difference = tally_changes(new)
+    difference.subtract(tally_changes(old))
+    add_to_tallies(session, difference)
     places = sorted({line["epci"] for line in (old, new) if line})
     _add(session, Revision, "number", [{"epci": epci, "number": 1, "changed_at": moment} for epci in places])
 
 
-def respell(session: Session, line: Mapping[str, Any]) -> None:
+def replace_spellings(session: Session, line: Mapping[str, Any]) -> None:
     """Write the spellings of a line anew."""
-    unspell(session, line["code"])
-    if rows := spellings(line):  # a name of signs alone has none
+    delete_spellings(session, line["code"])
+    if rows := spelling_rows(line):  # a name of signs alone has none
         session.execute(insert(Spelling), rows)
 
 
-def unspell(session: Session, code: str) -> None:
+def delete_spellings(session: Session, code: str) -> None:
     """Erase the spellings of a line."""
     session.execute(delete(Spelling).where(Spelling.code == code), execution_options=_PLAIN)
 
 
-def tally(session: Session, difference: Mapping[tuple[int, str, Role], int]) -> None:
+def add_to_tallies(session: Session, difference: Mapping[tuple[int, str, Role], int]) -> None:
     """Add to the tallies; one that comes to nothing goes, or it would tell what somebody took back."""
     # In one order everywhere: two who count in the same commune wait, and never for each other.
     keys = sorted(difference, key=lambda key: (*key[:2], key[2].value))
@@ -196,9 +198,9 @@ def _set(session: Session, table: Any, where: ColumnElement[bool], **values: Any
     session.execute(update(table).where(where).values(**values), execution_options=_PLAIN)
 
 
-def unlist(session: Session, ids: Sequence[int]) -> None:
+def remove_entries(session: Session, ids: Sequence[int]) -> None:
     """Take the lines of signatures that are about to be erased off the register, and off its counts."""
-    for old in lines(session, ids).values():
+    for old in read_entries(session, ids).values():
         _replace(session, old, None, now())
 
 
@@ -206,7 +208,7 @@ def unlist(session: Session, ids: Sequence[int]) -> None:
 def _before_flush(session: Session, _context: UOWTransaction, _instances: Any) -> None:
     erased = [row.id for row in session.deleted if isinstance(row, Signature)]
     if erased:
-        unlist(session, erased)
+        remove_entries(session, erased)
 
 
 @event.listens_for(db.session, "after_flush")
@@ -216,10 +218,10 @@ def _after_flush(session: Session, _context: UOWTransaction) -> None:
     for row in sorted(written, key=lambda row: row.id):
         if row.status in (Status.CONFIRMED, Status.WITHDRAWN):
             # Said to the object as well, which is still to be shown.
-            set_committed_value(row, "to_list", relist(session, row.id, moment))
+            set_committed_value(row, "to_list", update_entry(session, row.id, moment))
 
 
-def catch_up(moment: datetime) -> int:
+def publish_waiting(moment: datetime) -> int:
     """List what has waited for the end of a silence, and return how many signatures that was."""
     if charter.campaign.silence_until(moment):
         return 0
@@ -227,7 +229,7 @@ def catch_up(moment: datetime) -> int:
     waiting = select(Signature.id).where(Signature.to_list.is_(True)).order_by(Signature.id).limit(BATCH)
     while ids := db.session.scalars(waiting).all():
         for signature_id in ids:
-            relist(db.session(), signature_id, moment)
+            update_entry(db.session(), signature_id, moment)
         db.session.commit()
         caught += len(ids)
     db.session.rollback()

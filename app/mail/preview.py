@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from app.extensions import db
-from app.letters import compose
+from app.mail.letters import compose
 from app.models import Letter
 
 bp = Blueprint("dev", __name__, url_prefix="/dev/courrier")

@@ -15,13 +15,13 @@ from typing import Any
 
 from sqlalchemy import DateTime, String, cast, type_coerce
 
-from app import register
 from app.content.charter import Charter
 from app.content.communes import NOWHERE
 from app.extensions import communes, snapshot
 from app.french import paris_day, typeset
 from app.models import Entry, Role
-from app.register import Search
+from app.register import queries
+from app.register.queries import Search
 
 #: The licence of the files, as a Table Schema names one.
 LICENCE = {
@@ -193,7 +193,7 @@ def read(search: Search, columns: Sequence[Column], page: str, form: Format) -> 
     ``page`` is the address under which public pages are.
     """
     write = _line_writer([column.name for column in columns], page, form)
-    lines = register.lines_of(search).with_only_columns(*_READ).order_by(Entry.signature_id)
+    lines = queries.lines_of(search).with_only_columns(*_READ).order_by(Entry.signature_id)
     with snapshot() as connection, connection.execute(lines, execution_options={"yield_per": BATCH}) as found:
         for batch in found.partitions():
             yield list(itertools.starmap(write, batch))

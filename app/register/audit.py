@@ -10,10 +10,21 @@ from typing import Any
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, select, union
 
-from app import listing
 from app.clock import now
 from app.extensions import snapshot
 from app.models import Entry, Pledge, Role, Signature, Spelling, Status, Tally
+from app.register.update import (
+    SIGNATURE_COLUMNS,
+    add_to_tallies,
+    delete_spellings,
+    entries_match,
+    expected_entry,
+    read_entries,
+    replace_spellings,
+    spelling_rows,
+    tally_changes,
+    update_entry,
+)
 
 #: Signatures read at a time.
 BATCH = 500
@@ -44,19 +55,19 @@ def differences() -> Iterator[Difference]:
         following = select(_LISTED.c.id).order_by(_LISTED.c.id).limit(BATCH)
         while ids := connection.scalars(following.where(_LISTED.c.id > last)).all():
             last = ids[-1]
-            found = listing.lines(connection, ids)
+            found = read_entries(connection, ids)
             for line in found.values():
-                tallies.update(listing.counts(line))
+                tallies.update(tally_changes(line))
             yield from _compare(found, _wanted(connection, ids), _spelt(connection, found))
         rows = connection.execute(select(Tally.number, Tally.commune, Tally.role, Tally.count))
         kept = {(number, commune, role): count for number, commune, role, count in rows}
         lost = select(Spelling.code).outerjoin(Entry, Entry.code == Spelling.code).where(Entry.code.is_(None))
         for code in connection.scalars(lost.distinct()):
-            yield Difference("spellings", code, "some", "0", partial(listing.unspell, code=code))
+            yield Difference("spellings", code, "some", "0", partial(delete_spellings, code=code))
     for key in sorted(tallies.keys() | kept.keys(), key=str):
         if more := tallies[key] - kept.get(key, 0):
             of = f"{key[1]} {key[2].value} {key[0]}"
-            recount = partial(listing.tally, difference={key: more})
+            recount = partial(add_to_tallies, difference={key: more})
             yield Difference("tally", of, str(kept.get(key, 0)), str(tallies[key]), recount)
 
 
@@ -67,18 +78,18 @@ def _wanted(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, A
     for signature_id, number, taken_at in connection.execute(pledges):
         taken.setdefault(signature_id, {})[number] = taken_at
     wanted: dict[int, dict[str, Any] | None] = dict.fromkeys(ids)  # a line may have lost its signature
-    for own in connection.execute(select(*listing.OWN).where(Signature.id.in_(ids))):
+    for own in connection.execute(select(*SIGNATURE_COLUMNS).where(Signature.id.in_(ids))):
         if own.to_list:
             del wanted[own.id]
         else:
-            wanted[own.id] = listing.line_of(own, taken.get(own.id, {}))
+            wanted[own.id] = expected_entry(own, taken.get(own.id, {}))
     return wanted
 
 
 def _spelt(
     connection: Connection, lines: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, list[Mapping[str, Any]]]:
-    """Return the rows of `Spelling` of some lines, as `listing.spellings` makes them, by code."""
+    """Return the rows of `Spelling` of some lines, as `spellings` makes them, by code."""
     codes = [line["code"] for line in lines.values()]
     spelt: dict[str, list[Mapping[str, Any]]] = {}
     rows = select(*Spelling.__table__.columns).where(Spelling.code.in_(codes)).order_by(Spelling.position)
@@ -94,15 +105,15 @@ def _compare(
 ) -> Iterator[Difference]:
     for signature_id, line in wanted.items():
         old = found.get(signature_id)
-        if not listing.same(old, line):
+        if not entries_match(old, line):
             code = str((old or line or {})["code"])
-            relist = partial(listing.relist, signature_id=signature_id, moment=now())
+            relist = partial(update_entry, signature_id=signature_id, moment=now())
             yield Difference("line", code, _told(old, line), _told(line, old), relist)
         elif old:
-            must_be = listing.spellings(old)
+            must_be = spelling_rows(old)
             here = spelt.get(old["code"], [])
             if here != must_be:
-                respell = partial(listing.respell, line=old)
+                respell = partial(replace_spellings, line=old)
                 yield Difference("spellings", old["code"], str(len(here)), str(len(must_be)), respell)
 
 

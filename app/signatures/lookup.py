@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from app.extensions import db
 from app.models import Certificate, Event, Letter, LetterKind, LetterState, Signature, Status
-from app.signing import Signatory
+from app.signatures.rules import Signatory
 
 
 def by_code(code: str) -> Signature | None:

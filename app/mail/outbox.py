@@ -20,13 +20,13 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
-from app import listing
 from app.certificates.key import seal_key
 from app.clock import now
 from app.extensions import db
-from app.letters import SEAL_WARNINGS, compose, enclose, file
+from app.mail.letters import SEAL_WARNINGS, compose, enclose, file
 from app.models import Letter, LetterKind, LetterState
-from app.signing import new_letter
+from app.register.update import publish_waiting
+from app.signatures.rules import new_letter
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def deliver_due() -> int:
 
     Whatever else must come in time is done first, since this is what always runs.
     """
-    listing.catch_up(now())
+    publish_waiting(now())
     _warn_of_seal()
     return sum(_deliver(letter) for letter in _claimed())
 
@@ -233,7 +233,7 @@ def _keep_delivering(app: Flask, stopped: threading.Event) -> None:
                 if app.config["MAIL_SERVER"]:
                     deliver_due()
                 else:  # development: the letters wait, and ``/dev/courrier`` shows them
-                    listing.catch_up(now())
+                    publish_waiting(now())
             if away:
                 log.warning("the courier looks at the outbox again")
             away = False

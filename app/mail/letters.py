@@ -6,15 +6,16 @@ import flask_mail
 from flask import current_app, render_template, url_for
 from flask_mail import Message
 
-from app import addresses, loading
 from app.certificates import current
 from app.certificates.issue import is_certifiable, issue
 from app.certificates.key import seal_key
 from app.clock import now
 from app.extensions import charter
 from app.french import duration
+from app.mail import addresses
+from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE
 from app.models import Letter, LetterKind, Signature, Status
-from app.tokens import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE
+from app.signatures import lookup
 
 #: UTF-8 in short lines: RFC 5321 (4.5.3.1.6) allows 1,000 octets, which a long name and its link exceed.
 QUOTED_PRINTABLE = Charset("utf-8")
@@ -55,7 +56,7 @@ def file(letter: Letter) -> None:
     Nobody looked when it was asked for, so that asking takes as long for an address that is not known.
     """
     if letter.kind is LetterKind.ACCESS:
-        letter.signature = loading.at_address(letter.address)[0]
+        letter.signature = lookup.at_address(letter.address)[0]
 
 
 def enclose(letter: Letter, message: Message) -> None:
@@ -105,7 +106,7 @@ def _access(address: str) -> Message | None:
         (s, url_for("charter.access", token=ACCESS_SIGNATURE.token(s), _external=True))
         if s.is_confirmed
         else (s, url_for("charter.confirm", token=CONFIRM_SIGNATURE.token(s), _external=True))
-        for s in loading.at_address(address)
+        for s in lookup.at_address(address)
     ]
     if not doors:
         return None

@@ -14,11 +14,12 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import Select, delete, func, or_, select
 
-from app import ledger, listing
 from app.extensions import charter, db
 from app.french import paris_day
 from app.models import Certificate, Event, Letter, LetterKind, LetterState, Signature, Status
-from app.signing import PERSONAL, PROOF, reduce, withdraw
+from app.register.update import remove_entries
+from app.signatures import erasure_log
+from app.signatures.rules import PERSONAL, PROOF, reduce, withdraw
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def remember(codes: Sequence[str], now: datetime) -> None:
     Where the ledger cannot be written, the withdrawal stands all the same: the next purge notes it.
     """
     try:
-        ledger.add(ledger_file(), codes, now)
+        erasure_log.add(ledger_file(), codes, now)
     except OSError as error:
         log.error("the ledger of withdrawals cannot be written: %s", error)
 
@@ -75,7 +76,7 @@ def _rules(now: datetime) -> list[Rule]:
     def before(setting: str) -> datetime:
         return now - timedelta(days=current_app.config[setting])
 
-    noted = ledger.read(ledger_file())
+    noted = erasure_log.read(ledger_file())
     standing = select(Signature.code, Signature.created_at).where(
         Signature.code.in_(noted), Signature.status != Status.WITHDRAWN
     )
@@ -180,7 +181,7 @@ def _erase(rows: Sequence[Signature] | Sequence[Letter]) -> None:
     """Erase rows in one statement; the database takes along what refers to them, and loads none of it."""
     table = type(rows[0])
     if table is Signature:
-        listing.unlist(db.session(), [row.id for row in rows])
+        remove_entries(db.session(), [row.id for row in rows])
     chosen = table.id.in_([row.id for row in rows])
     db.session.execute(delete(table).where(chosen).execution_options(synchronize_session=False))
     db.session.expunge_all()
@@ -188,9 +189,9 @@ def _erase(rows: Sequence[Signature] | Sequence[Letter]) -> None:
 
 def _note_withdrawals(now: datetime, dry_run: bool) -> list[str]:
     """Add to the ledger the withdrawals that it lacks: it could not be written, or was not there yet."""
-    noted = ledger.read(ledger_file())
+    noted = erasure_log.read(ledger_file())
     withdrawn = select(Signature).where(Signature.status == Status.WITHDRAWN).order_by(Signature.id)
     missing = [signature for signature in db.session.scalars(withdrawn) if signature.code not in noted]
     for signature in missing if not dry_run else ():
-        ledger.add(ledger_file(), [signature.code], signature.withdrawn_at or now)
+        erasure_log.add(ledger_file(), [signature.code], signature.withdrawn_at or now)
     return [signature.code for signature in missing]

@@ -1,0 +1,1 @@
+"""E-mail: what letters say, the outbox where they wait, and the signed links in them."""

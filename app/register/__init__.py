@@ -1,0 +1,1 @@
+"""The register: the public list of confirmed signatures."""
