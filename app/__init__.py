@@ -1,63 +1,26 @@
 """Paraphe: sign a charter commitment by commitment, and get a certificate anyone can check."""
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import Any
 
 from flask import Flask, Request, request
 from jinja2 import StrictUndefined
-from werkzeug.routing import BaseConverter, MapAdapter
+from werkzeug.routing import MapAdapter
 
-from app import (
-    caching,
-    charter,
-    cli,
-    dev,
-    errors,
-    extensions,
-    filters,
-    headers,
-    health,
-    limits,
-    logs,
-    machine,
-    metrics,
-    public,
-    watching,
-)
+from app import candidate, citizen, extensions
 from app.certificates import key
 from app.config import configure
-from app.sessions import Sessions
+from app.mail import preview
+from app.ops import cli, health, metrics, request_log, views
 from app.signatures import drafts
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from app.web import errors, headers, http_cache, logging, rate_limits, template_filters
+from app.web.request import OurRequest, TextConverter
+from app.web.sessions import Sessions
 
 STATIC = Path(__file__).parents[1] / "static"
-#: What an address may be written in, and what it may not.
-WRITTEN = "".join(map(chr, range(33, 127)))
-RAW = re.compile(r"[^!-~]")
-
-
-class OurRequest(Request):
-    """Takes any bytes for a query, a host in any case, no file to be guarded; keeps files in memory."""
-
-    def __init__(self, environ: "WSGIEnvironment", *arguments: Any, **options: Any) -> None:
-        if "HTTP_HOST" in environ:
-            environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()  # RFC 9110, 4.2.3
-        # It guards what is written to a file, which nothing here is: Werkzeug answers it with a file and 412.
-        environ.pop("HTTP_IF_MATCH", None)
-        if RAW.search(environ.get("QUERY_STRING", "")):  # as it should have been written: RFC 3986, 2.1
-            environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=WRITTEN, encoding="latin-1")
-        super().__init__(environ, *arguments, **options)
-
-    def _get_file_stream(self, *_: Any, **__: Any) -> BytesIO:
-        return BytesIO()
 
 
 class OurFlask(Flask):
@@ -82,12 +45,6 @@ class OurFlask(Flask):
         return super().create_url_adapter(None)
 
 
-class TextConverter(BaseConverter):
-    """A part of an address that is text; NUL is none, and PostgreSQL cannot be asked for it."""
-
-    regex = r"[^/\x00]+"
-
-
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """Build one application; ``overrides`` has the last word on configuration.
 
@@ -105,24 +62,24 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     configure(app, overrides or {})
-    logs.init_app(app)
+    logging.init_app(app)
     extensions.init_app(app)
     key.init_app(app)
     drafts.init_app(app)
     health.init_app(app)
     metrics.init_app(app)
-    limits.init_app(app)
-    app.register_blueprint(charter.bp)
-    app.register_blueprint(public.bp)
-    machine.init_app(app)
+    rate_limits.init_app(app)
+    app.register_blueprint(candidate.bp)
+    app.register_blueprint(citizen.bp)
+    views.init_app(app)
     if app.debug and not app.config["MAIL_SERVER"]:
-        app.register_blueprint(dev.bp)
-    caching.init_app(app)
-    filters.init_app(app)
+        app.register_blueprint(preview.bp)
+    http_cache.init_app(app)
+    template_filters.init_app(app)
     cli.init_app(app)
     errors.init_app(app)
     headers.init_app(app)
-    watching.init_app(app)
+    request_log.init_app(app)
     return app
 
 

@@ -22,7 +22,6 @@ from app.content.communes import Communes, load_communes
 from app.content.map import Outlines, load_outlines
 from app.models import Base
 from app.presence import Presence
-from app.revisions import MIGRATIONS
 
 
 class _CSRF(CSRFProtect):  # type: ignore[misc]  # Flask-WTF has no types
@@ -71,7 +70,6 @@ def init_app(app: Flask) -> None:
     contours = app.config["CONTOURS_FILE"]
     app.extensions["outlines"] = load_outlines(Path(app.instance_path, contours), here) if contours else None
     _bind_database(app)
-    app.extensions["migrate"] = LocalProxy(lambda: _migrate(app))
     csrf.init_app(app)
     mail.init_app(app)
     compress.init_app(app)
@@ -106,14 +104,6 @@ def _bind_database(app: Flask) -> None:
             "SQLALCHEMY_DATABASE_URI names no database that is known here: write it as "
             "« sqlite:///paraphe.sqlite3 » or « postgresql+psycopg://name:password@host/database »."
         ) from error
-
-
-def _migrate(app: Flask) -> Any:
-    """Bind Flask-Migrate, which takes the place of its proxy, for the first command that looks for it."""
-    from flask_migrate import Migrate  # not for whoever serves: app/revisions.py
-
-    Migrate(app, db, directory=str(MIGRATIONS))
-    return app.extensions["migrate"]
 
 
 @contextmanager

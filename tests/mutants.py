@@ -18,8 +18,8 @@ LEAST = 85
 PARTS = (
     "app.signatures.rules.*",
     "app.mail.links.*",
-    "app.limits.*",
-    "app.counts.*",
+    "app.web.rate_limits.*",
+    "app.web.counts.*",
     "app.signatures.lookup.x_may_write__*",
     "app.signatures.retention.*",
     "app.signatures.erasure_log.*",

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.test import Client
 
-from app.watching import METHODS
+from app.ops.request_log import METHODS
 from tests.conftest import Site
 from tests.journeys import come_back, signed_and_confirmed
 from tests.visitor import Visitor

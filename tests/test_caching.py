@@ -21,8 +21,8 @@ OF_A_PERSON = ["/signataires/{code}", "/sitemap-signataires-0.xml"]
 BY_CONTENT = ["/verifier/certificat-organisation.pem", "/verifier/{number}"]
 #: What has its own rules, and where they are tested.
 ELSEWHERE = {
-    "public.badge", "public.picture",  # tests/test_sharing.py
-    "public.csv_file", "public.json_file", "public.feed", "public.schema",  # tests/test_open_data.py
+    "citizen.badge", "citizen.picture",  # tests/test_sharing.py
+    "citizen.csv_file", "citizen.json_file", "citizen.feed", "citizen.schema",  # tests/test_open_data.py
 }  # fmt: skip
 #: What a 304 repeats (RFC 9110, 15.4.5), with the headers of every answer.
 KEPT = ("ETag", "Cache-Control", "Vary", "Content-Security-Policy")

@@ -427,7 +427,7 @@ def draw_body(monkeypatch):
     """Draw a page of which only the body is given."""
 
     def draw(body):
-        page = '<html><style>{% include "pdf/_style.css" %}</style><body>' + body + "</body></html>"
+        page = '<html><style>{% include "certificates/_style.css" %}</style><body>' + body + "</body></html>"
         with monkeypatch.context() as patch:
             patch.setattr(
                 "app.certificates.pdf.render_template", lambda *_, **__: render_template_string(page)

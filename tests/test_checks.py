@@ -283,10 +283,10 @@ def test_a_clock_that_went_back(complete, later):
 
 @pytest.mark.sqlite
 def test_a_disk_that_is_nearly_full(complete, monkeypatch):
-    monkeypatch.setattr("app.health.DISK_NOTICE", 2**63)
+    monkeypatch.setattr("app.ops.health.DISK_NOTICE", 2**63)
     status, lines = check(complete())
     assert (status, lines["disk"].split()[0]) == (0, "warning")
-    monkeypatch.setattr("app.health.DISK_FULL", 2**63)
+    monkeypatch.setattr("app.ops.health.DISK_FULL", 2**63)
     status, lines = check(complete())
     assert (status, lines["disk"].split()[0]) == (1, "error")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from app import transfer
 from app.clock import now
 from app.extensions import db
 from app.models import Certificate, Signature
+from app.ops import transfer
 from tests.database import dump, rows
 from tests.test_backup import PAIRS, lives_on, migrated, populate, run
 

@@ -8,8 +8,8 @@ from limits import parse
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
-from app import counts
-from app.counts import SWEEP, Counts
+from app.web import counts
+from app.web.counts import SWEEP, Counts
 
 
 @pytest.fixture

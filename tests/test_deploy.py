@@ -76,7 +76,7 @@ def test_guide_is_printed_as_french_is():
 def test_guide_explains_each_alarm_that_health_can_give():
     """Each reason of the program's health has its line in the guide."""
     reasons = set(
-        re.findall(r'^    [A-Z_]+ = "([a-z-]+)"', (ROOT / "app/health.py").read_text(), re.MULTILINE)
+        re.findall(r'^    [A-Z_]+ = "([a-z-]+)"', (ROOT / "app/ops/health.py").read_text(), re.MULTILINE)
     )
     assert len(reasons) > 5
     assert reasons <= set(re.findall(r"^\| `([a-z-]+)`", GUIDE, re.MULTILINE))

@@ -7,7 +7,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import abort
 
-from app.errors import TEXTS
+from app.web.errors import TEXTS
 from tests.journeys import ELODIE, come_back, signed_and_confirmed, tick
 
 
@@ -22,8 +22,8 @@ def test_every_status_has_its_page(app, candidate, status):
 
 
 def test_the_500_page_stands_alone(app, candidate, monkeypatch):
-    monkeypatch.setattr("app.charter.views.current_signatory", lambda: 1 / 0)
-    monkeypatch.setattr("app.errors.render_template", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr("app.candidate.views.current_signatory", lambda: 1 / 0)
+    monkeypatch.setattr("app.web.errors.render_template", lambda *a, **k: 1 / 0)
     page = candidate.open("/")
     assert page.status == 500
     assert page.text("h1") == "Une erreur est survenue"

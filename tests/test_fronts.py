@@ -17,7 +17,7 @@ import pytest
 from gunicorn.config import Config
 from pypdf import PdfReader
 
-from app.headers import HEADERS, HSTS
+from app.web.headers import HEADERS, HSTS
 from tests import fronts
 from tests.conftest import ROOT, SECRET
 from tests.fronts import CADDY, NAME, NGINX, Front, new_address

@@ -6,8 +6,8 @@ import pytest
 from flask import abort
 from sqlalchemy.exc import OperationalError
 
-from app.errors import TEXTS
-from app.headers import HEADERS
+from app.web.errors import TEXTS
+from app.web.headers import HEADERS
 from tests.fuzz.world import World
 
 #: Its site is put back from a copy of the file between two requests.
@@ -49,61 +49,61 @@ class Row:
 
 ROWS = {
     "static": Row("static", "{static}/css/site.css"),
-    "charter.index": Row("private", "/"),
-    "charter.blank": Row("private", "/charte.pdf"),
-    "charter.answer": Row("private", "/engagements/1", None, 303),
-    "charter.sign": Row("private", "/signer", 200, 303, "draft"),
-    "charter.sign_another": Row("private", "/signer/autre", None, 303),
-    "charter.sent": Row("private", "/signer/envoye", 200, 303, "pending"),
-    "charter.confirm": Row("private", "/confirmer/{confirm}", 200, 409),
-    "charter.resend": Row("private", "/confirmer/{confirm}/renvoyer", None, 303),
-    "charter.resent": Row("private", "/confirmer/renvoye"),
-    "charter.correct": Row("private", "/confirmer/{confirm}/corriger", 200, 303),
-    "charter.deny": Row("private", "/refuser/{deny}", 200, 303),
-    "charter.denied": Row("private", "/refuser/fait"),
-    "charter.find": Row("private", "/retrouver", 200, 303),
-    "charter.found": Row("private", "/retrouver/envoye"),
-    "charter.access": Row("private", "/acces/{access}", 200, 303),
-    "charter.move": Row("private", "/demenager/{move}", 410, 410),
-    "charter.own": Row("private", "/ma-signature"),
-    "charter.amend": Row("private", "/ma-signature/corriger", 200, 303),
-    "charter.contact": Row("private", "/ma-signature/contact", None, 422),
-    "charter.indexing": Row("private", "/ma-signature/indexation", None, 422),
-    "charter.certificate": Row("private", "/ma-signature/certificat", 200, 303),
-    "charter.certificate_file": Row("private", "/ma-signature/certificat.pdf", 200, 303),
-    "charter.data": Row("private", "/ma-signature/donnees.json"),
-    "charter.share": Row("private", "/ma-signature/partager"),
-    "charter.poster": Row("private", "/ma-signature/affiche.pdf"),
-    "charter.withdraw": Row("private", "/ma-signature/retirer", 200, 303),
-    "charter.withdrawn": Row("private", "/signature-retiree"),
-    "charter.leave": Row("private", "/ma-signature/fermer", None, 303),
-    "public.signatories": Row("public", "/signataires"),
-    "public.signatory": Row("public", "/signataires/{code}"),
-    "public.badge": Row("badge", "/signataires/{code}/badge.svg"),
-    "public.picture": Row("public", "/signataires/{code}/image.png"),
-    "public.commune": Row("public", "/communes/24520"),
-    "public.commitment": Row("public", "/engagements/1"),
-    "public.territory": Row("public", "/territoire"),
-    "public.csv_file": Row("open", "/signataires.csv"),
-    "public.json_file": Row("open", "/signataires.json"),
-    "public.feed": Row("open", "/signataires.atom"),
-    "public.open_data": Row("public", "/donnees-ouvertes"),
-    "public.schema": Row("open", "/donnees-ouvertes/schema.json"),
-    "public.verify": Row("public", "/verifier"),
-    "public.verify_file": Row("public", "/verifier", None, 422),
-    "public.certificate": Row("public", "/verifier/{number}"),
-    "public.seal_certificate": Row("public", "/verifier/certificat-organisation.pem"),
-    "public.robots": Row("public", "/robots.txt"),
-    "public.sitemap": Row("public", "/sitemap.xml"),
-    "public.sitemap_of_pages": Row("public", "/sitemap-pages.xml"),
-    "public.sitemap_of_signatories": Row("public", "/sitemap-signataires-0.xml"),
-    "public.privacy": Row("public", "/donnees-personnelles"),
-    "public.legal": Row("public", "/mentions-legales"),
-    "public.accessibility": Row("public", "/accessibilite"),
-    "machine.sante": Row("machine", "/sante"),
+    "candidate.index": Row("private", "/"),
+    "candidate.blank": Row("private", "/charte.pdf"),
+    "candidate.answer": Row("private", "/engagements/1", None, 303),
+    "candidate.sign": Row("private", "/signer", 200, 303, "draft"),
+    "candidate.sign_another": Row("private", "/signer/autre", None, 303),
+    "candidate.sent": Row("private", "/signer/envoye", 200, 303, "pending"),
+    "candidate.confirm": Row("private", "/confirmer/{confirm}", 200, 409),
+    "candidate.resend": Row("private", "/confirmer/{confirm}/renvoyer", None, 303),
+    "candidate.resent": Row("private", "/confirmer/renvoye"),
+    "candidate.correct": Row("private", "/confirmer/{confirm}/corriger", 200, 303),
+    "candidate.deny": Row("private", "/refuser/{deny}", 200, 303),
+    "candidate.denied": Row("private", "/refuser/fait"),
+    "candidate.find": Row("private", "/retrouver", 200, 303),
+    "candidate.found": Row("private", "/retrouver/envoye"),
+    "candidate.access": Row("private", "/acces/{access}", 200, 303),
+    "candidate.move": Row("private", "/demenager/{move}", 410, 410),
+    "candidate.own": Row("private", "/ma-signature"),
+    "candidate.amend": Row("private", "/ma-signature/corriger", 200, 303),
+    "candidate.contact": Row("private", "/ma-signature/contact", None, 422),
+    "candidate.indexing": Row("private", "/ma-signature/indexation", None, 422),
+    "candidate.certificate": Row("private", "/ma-signature/certificat", 200, 303),
+    "candidate.certificate_file": Row("private", "/ma-signature/certificat.pdf", 200, 303),
+    "candidate.data": Row("private", "/ma-signature/donnees.json"),
+    "candidate.share": Row("private", "/ma-signature/partager"),
+    "candidate.poster": Row("private", "/ma-signature/affiche.pdf"),
+    "candidate.withdraw": Row("private", "/ma-signature/retirer", 200, 303),
+    "candidate.withdrawn": Row("private", "/signature-retiree"),
+    "candidate.leave": Row("private", "/ma-signature/fermer", None, 303),
+    "citizen.signatories": Row("public", "/signataires"),
+    "citizen.signatory": Row("public", "/signataires/{code}"),
+    "citizen.badge": Row("badge", "/signataires/{code}/badge.svg"),
+    "citizen.picture": Row("public", "/signataires/{code}/image.png"),
+    "citizen.commune": Row("public", "/communes/24520"),
+    "citizen.commitment": Row("public", "/engagements/1"),
+    "citizen.territory": Row("public", "/territoire"),
+    "citizen.csv_file": Row("open", "/signataires.csv"),
+    "citizen.json_file": Row("open", "/signataires.json"),
+    "citizen.feed": Row("open", "/signataires.atom"),
+    "citizen.open_data": Row("public", "/donnees-ouvertes"),
+    "citizen.schema": Row("open", "/donnees-ouvertes/schema.json"),
+    "citizen.verify": Row("public", "/verifier"),
+    "citizen.verify_file": Row("public", "/verifier", None, 422),
+    "citizen.certificate": Row("public", "/verifier/{number}"),
+    "citizen.seal_certificate": Row("public", "/verifier/certificat-organisation.pem"),
+    "citizen.robots": Row("public", "/robots.txt"),
+    "citizen.sitemap": Row("public", "/sitemap.xml"),
+    "citizen.sitemap_of_pages": Row("public", "/sitemap-pages.xml"),
+    "citizen.sitemap_of_signatories": Row("public", "/sitemap-signataires-0.xml"),
+    "citizen.privacy": Row("public", "/donnees-personnelles"),
+    "citizen.legal": Row("public", "/mentions-legales"),
+    "citizen.accessibility": Row("public", "/accessibilite"),
+    "ops.sante": Row("machine", "/sante"),
 }
 #: Of no use to anybody, and so written down as it is: Flask answers, once for all routes of an address.
-OPTIONS = {"static": {"Cache-Control": "immutable"}, "public.commitment": KEPT_NOWHERE}
+OPTIONS = {"static": {"Cache-Control": "immutable"}, "citizen.commitment": KEPT_NOWHERE}
 EACH = pytest.mark.parametrize("endpoint", ROWS)
 #: Answered 304 to who has it. The blank charter and whatever shows a form of one's own are made anew.
 KNOWN_AGAIN = [name for name, row in ROWS.items() if row.kind not in ("private", "machine") and row.get]
@@ -212,9 +212,9 @@ def test_a_host_that_is_not_ours(ask):
 
 @pytest.mark.parametrize("endpoint", [name for name, row in ROWS.items() if row.post])
 def test_forms_that_are_refused(ask, endpoint):
-    no_token = 422 if endpoint == "public.verify_file" else 400
+    no_token = 422 if endpoint == "citizen.verify_file" else 400
     ask.check(ask("POST", data={}), no_token)
-    if endpoint != "public.verify_file":  # which takes 2 MB, of which it reads one field
+    if endpoint != "citizen.verify_file":  # which takes 2 MB, of which it reads one field
         ask.check(ask("POST", data={"x": "a" * 70_000}), 413)
     else:
         ask.check(ask("POST", data={"x": "a" * 2_100_000}), 413)
@@ -223,12 +223,12 @@ def test_forms_that_are_refused(ask, endpoint):
 @pytest.mark.parametrize(
     "endpoint",
     [
-        "public.signatory",
-        "public.picture",
-        "public.commune",
-        "public.certificate",
-        "charter.confirm",
-        "charter.access",
+        "citizen.signatory",
+        "citizen.picture",
+        "citizen.commune",
+        "citizen.certificate",
+        "candidate.confirm",
+        "candidate.access",
     ],
 )
 def test_what_is_not_there(ask):

@@ -8,8 +8,9 @@ import pytest
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import event
 
-from app import clock, create_app, health
+from app import clock, create_app
 from app.extensions import db
+from app.ops import health
 from tests.database import rows
 from tests.journeys import confirm, sign, signed_and_confirmed
 from tests.test_headers import check

@@ -4,7 +4,7 @@ import pytest
 
 from app import create_app
 from app.extensions import db
-from app.limits import client
+from app.web.rate_limits import client
 from tests.test_slow_clients import ask
 
 PAGE = "Ce site ne répond pas à cette adresse"

@@ -8,9 +8,9 @@ from urllib.robotparser import RobotFileParser
 import pytest
 
 from app import clock, create_app
+from app.citizen import sitemap
 from app.extensions import db
 from app.models import Entry
-from app.public import indexing
 from app.register import queries
 from tests.journeys import come_back, listed, signed_and_confirmed
 from tests.visitor import Visitor
@@ -146,7 +146,7 @@ def test_the_pages(app, citizen):
     pages = read(citizen, "/sitemap-pages.xml")
     for page in pages:
         assert citizen.client.head(urlsplit(page).path).status_code == 200
-    assert len(pages) == len(indexing.SINGLE) + 10 + len(app.extensions["communes"])
+    assert len(pages) == len(sitemap.SINGLE) + 10 + len(app.extensions["communes"])
 
 
 def test_no_public_page_is_forgotten(app, citizen):
@@ -172,7 +172,7 @@ def test_they_say_when_they_changed(app, citizen):
 
 
 def test_people_by_spans_of_signatures(app, citizen, monkeypatch):
-    monkeypatch.setattr(indexing, "SPAN", 2)
+    monkeypatch.setattr(sitemap, "SPAN", 2)
     codes = [listed(app, 3, given_name=name) for name in ("Anne", "Bruno", "Chloé", "Denis", "Emma")]
     with app.app_context():  # as if their owners had asked: ids 2 and 3 are one span
         for code in codes[1:3]:

@@ -11,11 +11,19 @@ from limits.storage import MemoryStorage
 
 from app import create_app
 from app.config import ConfigError
-from app.counts import Counts
 from app.extensions import db
-from app.limits import SETTINGS, client, limited, limited_when_unknown, limiter, pseudonym, seconds_to_wait
 from app.models import Event, Letter, LetterKind, LetterState, Signature, Status
 from app.signatures import lookup
+from app.web.counts import Counts
+from app.web.rate_limits import (
+    SETTINGS,
+    client,
+    limited,
+    limited_when_unknown,
+    limiter,
+    pseudonym,
+    seconds_to_wait,
+)
 from tests.crowd import person
 from tests.journeys import ELODIE, confirm, sign, tick
 from tests.visitor import Visitor

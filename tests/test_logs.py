@@ -9,12 +9,13 @@ import psycopg
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from app import create_app, logs
+from app import create_app
 from app.clock import now
 from app.config import ConfigError
 from app.extensions import db
 from app.models import LetterKind
 from app.signatures.rules import new_letter
+from app.web.logging import describe
 
 WHO = "zoltan@hostile.example"
 
@@ -23,7 +24,7 @@ def line(as_json, name, message, *values, error=None):
     """Write one line as a logger of that name would."""
     info = (type(error), error, error.__traceback__) if error else None
     record = logging.LogRecord(name, logging.ERROR, "a/module.py", 7, message, values, info, "function")
-    return logs._Formatter(as_json).format(record)
+    return logging._Formatter(as_json).format(record)
 
 
 def raised(error, cause=None):
@@ -67,9 +68,9 @@ def test_postgresql_quotes_what_was_typed_and_we_do_not():
         diag = type("Diagnostic", (), {"constraint_name": "uq_signature_email"})
 
     original = Violation(f"duplicate key\nDETAIL: Key (email)=({WHO}) already exists.")
-    told = logs.describe(IntegrityError("INSERT …", {"email": WHO}, original))
+    told = describe(IntegrityError("INSERT …", {"email": WHO}, original))
     assert told == "IntegrityError: Violation, SQLSTATE 23505, uq_signature_email"
-    told = logs.describe(OperationalError("SELECT …", {}, psycopg.OperationalError(f"no server for {WHO}")))
+    told = describe(OperationalError("SELECT …", {}, psycopg.OperationalError(f"no server for {WHO}")))
     assert told == "OperationalError: OperationalError"
 
 
@@ -79,7 +80,7 @@ def test_a_conflict_is_told_by_the_database_itself(app):
         db.session.add_all(new_letter(LetterKind.SEAL, WHO, now(), "zoltan-hostile") for _ in range(2))
         with pytest.raises(IntegrityError) as refusal:
             db.session.commit()
-    told = logs.describe(refusal.value)
+    told = describe(refusal.value)
     assert "zoltan" not in told
     assert "message_key" in told
 
@@ -89,7 +90,7 @@ def test_sqlite_names_columns_alone():
         database.execute("CREATE TABLE t (email UNIQUE)")
         with pytest.raises(sqlite3.IntegrityError) as refusal:
             database.executemany("INSERT INTO t VALUES (?)", [(WHO,)] * 2)
-    assert logs.describe(refusal.value) == "IntegrityError: UNIQUE constraint failed: t.email"
+    assert describe(refusal.value) == "IntegrityError: UNIQUE constraint failed: t.email"
 
 
 def test_an_unknown_format_stops_the_start(settings):
@@ -100,6 +101,6 @@ def test_an_unknown_format_stops_the_start(settings):
 def test_each_application_chooses_and_none_writes_twice(settings):
     for _ in range(2):
         create_app(settings | {"LOG_FORMAT": "json"})
-    handlers = [handler for handler in logging.getLogger().handlers if handler is logs._handler]
+    handlers = [handler for handler in logging.getLogger().handlers if handler is logging._handler]
     assert len(handlers) == 1
-    assert logs._handler.stream.fileno() == sys.stderr.fileno()
+    assert logging._handler.stream.fileno() == sys.stderr.fileno()

@@ -255,13 +255,13 @@ def draw(settings, file):
     settings["CONTOURS_FILE"] = str(file(*patchwork(22, 23, codes)))
     app = create_app(settings)
     app.add_url_rule(
-        "/communes/<insee>", endpoint="public.commune"
+        "/communes/<insee>", endpoint="citizen.commune"
     )  # as the map may be drawn without that page
 
     def render(**counts: int) -> str:
         by_code = {code.removeprefix("c"): count for code, count in counts.items()}
         with app.test_request_context():
-            return render_template("public/_map.html", outlines=outlines, communes=communes, counts=by_code)
+            return render_template("citizen/_map.html", outlines=outlines, communes=communes, counts=by_code)
 
     return render
 

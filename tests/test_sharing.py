@@ -16,10 +16,10 @@ from pypdf import PdfReader
 
 from app.certificates.glyphs import missing_characters
 from app.content.charter import load_charter
-from app.sharing import faces
+from app.sharing import fonts
 from app.sharing.badge import badge
 from app.sharing.card import Card
-from app.sharing.faces import BOLD, FALLBACK, TITLE, set_line, set_name
+from app.sharing.fonts import BOLD, FALLBACK, TITLE, set_line, set_name
 from app.sharing.picture import PAPER, picture
 from app.sharing.poster import poster
 from tests.journeys import ELODIE, sign, signed_and_confirmed
@@ -213,8 +213,8 @@ def test_eight_threads_draw_the_same_letters(app):
 
     expected = [draw(name) for name in names]
     for _ in range(5):
-        faces._face.cache_clear()
-        faces._glyph.cache_clear()
+        fonts._face.cache_clear()
+        fonts._glyph.cache_clear()
         with ThreadPoolExecutor(8) as pool:
             assert list(pool.map(draw, names * 4)) == expected * 4
 

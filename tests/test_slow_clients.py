@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-from app.headers import HEADERS, HSTS
+from app.web.headers import HEADERS, HSTS
 from tests.conftest import running_site
 from tests.visitor import check_typography
 

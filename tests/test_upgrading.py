@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
-from app import create_app, revisions
+from app import create_app
 from app.extensions import db
-from app.revisions import MIGRATIONS
+from app.ops import schema_version
+from app.ops.schema_version import MIGRATIONS
 from tests.conftest import ROOT, running_site
 from tests.database import rows
 from tests.wire import Wire, at_once
 
-HEAD = revisions.wanted()
+HEAD = schema_version.wanted()
 VERSION = "SELECT version_num FROM alembic_version"
 #: What every migration is while the processes before it still serve: it only adds.
 ADDING = """
@@ -55,8 +56,8 @@ def flask(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]
 
 def test_the_files_say_what_alembic_says():
     scripts = ScriptDirectory(str(MIGRATIONS))
-    assert scripts.get_heads() == [revisions.wanted()]
-    assert {script.revision for script in scripts.walk_revisions()} == set(revisions.known())
+    assert scripts.get_heads() == [schema_version.wanted()]
+    assert {script.revision for script in scripts.walk_revisions()} == set(schema_version.known())
 
 
 def test_the_command_brings_the_database_to_the_newest(settings, database_url):

@@ -8,9 +8,9 @@ from pypdf import PdfReader, PdfWriter
 from sqlalchemy import delete
 
 from app.certificates.numbers import new_number
+from app.citizen.views import FILE_MAX
 from app.extensions import db
 from app.models import Certificate, Signature, Status
-from app.public.views import FILE_MAX
 from app.signatures import rules
 from tests.audit import watched
 from tests.journeys import ELODIE, signed_and_confirmed

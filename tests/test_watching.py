@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import create_app
 from app.config import ConfigError
-from app.health import Reason
+from app.ops.health import Reason
 from tests.conftest import Site, empty_database, running_site
 from tests.database import rows
 from tests.mailbox import link_in, text_of
@@ -285,6 +285,6 @@ def test_a_token_that_can_be_guessed_stops_the_start(settings):
 
 
 def test_a_folder_that_is_not_there_stops_the_start(settings, monkeypatch, tmp_path):
-    monkeypatch.setattr("app.metrics.FOLDER", str(tmp_path / "none"))
+    monkeypatch.setattr("app.ops.metrics.FOLDER", str(tmp_path / "none"))
     with pytest.raises(ConfigError, match="PROMETHEUS_MULTIPROC_DIR is .*/none: make this folder"):
         create_app(settings | {"METRICS_TOKEN": TOKEN})

@@ -68,4 +68,4 @@ def changed_at(certificate: Certificate) -> datetime:
 
 
 def _address(number: str) -> str:
-    return url_for("public.certificate", number=number, _external=True)
+    return url_for("citizen.certificate", number=number, _external=True)

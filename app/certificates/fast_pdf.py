@@ -1,7 +1,7 @@
 """The certificate drawn in pieces: the page of `pdf.plain_certificate_pdf`, in a fraction of its time.
 
-Each block of templates/pdf/certificate.html is a piece, which xhtml2pdf lays out. From one certificate to the
-next are kept:
+Each block of templates/certificates/certificate.html is a piece, which xhtml2pdf lays out. From one
+certificate to the next are kept:
 
 * the style sheet, parsed once, with its fonts;
 * what the pieces drew that come again: the sheet, the heading, a panel, a commitment taken on some day or not
@@ -46,7 +46,7 @@ from app.certificates.pdf import (
 )
 from app.certificates.snapshot import Snapshot
 
-TEMPLATE = "pdf/certificate.html"
+TEMPLATE = "certificates/certificate.html"
 CODE = 25 * mm  # the side of the QR code
 
 #: Their types name nothing of the inside that is used here.

@@ -50,7 +50,7 @@ class Line:
     """One text as it is printed."""
 
     text: str
-    font: str  # a family of templates/pdf/_style.css
+    font: str  # a family of templates/certificates/_style.css
     size: float  # in points
 
 
@@ -65,7 +65,7 @@ class Row:
 def plain_certificate_pdf(snapshot: Snapshot) -> bytes:
     """Draw the certificate as xhtml2pdf is meant to be called: what `fast` is held against."""
     return draw(
-        "pdf/certificate.html",
+        "certificates/certificate.html",
         qr=qr_code(snapshot.url).svg_data_uri(border=0, dark=INK),
         rows=certificate_rows(snapshot),
         **certificate_values(snapshot),
@@ -81,7 +81,7 @@ def certificate_rows(snapshot: Snapshot) -> list[Row]:
 
 
 def certificate_values(snapshot: Snapshot) -> dict[str, Any]:
-    """Return what else templates/pdf/certificate.html needs, but for the QR code."""
+    """Return what else templates/certificates/certificate.html needs, but for the QR code."""
     preposition, _, commune = snapshot.at.partition(" ")
     return {
         "title": f"Certificat d’engagement n° {snapshot.number}",
@@ -102,7 +102,7 @@ def certificate_values(snapshot: Snapshot) -> dict[str, Any]:
 def charter_pdf(charter: Charter, url: str) -> bytes:
     """Draw the blank charter on one A4 page; ``url`` is the site's. Raises: CertificateError."""
     drawn = draw(
-        "pdf/charter.html",
+        "certificates/charter.html",
         campaign=one_line(charter.campaign.name, "Titre", 12.0, PLATE),
         charter=charter,
         url=one_line(url, "Texte", 10.0, FOOT),

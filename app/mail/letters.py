@@ -80,8 +80,8 @@ def _confirm(signature: Signature, address: str) -> Message | None:
         "confirm",
         address,
         signature=signature,
-        link=url_for("charter.confirm", token=token, _external=True),
-        refusal=url_for("charter.deny", token=DENY_SIGNATURE.token(signature), _external=True),
+        link=url_for("candidate.confirm", token=token, _external=True),
+        refusal=url_for("candidate.deny", token=DENY_SIGNATURE.token(signature), _external=True),
         lifetime=duration(current_app.config["CONFIRMATION_MAX_AGE"]),
     )
 
@@ -95,17 +95,17 @@ def _confirmed(signature: Signature, address: str) -> Message | None:
         address,
         signature=signature,
         enclosed=is_certifiable(signature),
-        page=url_for("public.signatory", code=signature.code, _external=True),
-        back=url_for("charter.find", _external=True),
+        page=url_for("citizen.signatory", code=signature.code, _external=True),
+        back=url_for("candidate.find", _external=True),
     )
 
 
 def _access(address: str) -> Message | None:
     """Give the way back to every signature of this address: opened if confirmed, else to be confirmed."""
     doors = [
-        (s, url_for("charter.access", token=ACCESS_SIGNATURE.token(s), _external=True))
+        (s, url_for("candidate.access", token=ACCESS_SIGNATURE.token(s), _external=True))
         if s.is_confirmed
-        else (s, url_for("charter.confirm", token=CONFIRM_SIGNATURE.token(s), _external=True))
+        else (s, url_for("candidate.confirm", token=CONFIRM_SIGNATURE.token(s), _external=True))
         for s in lookup.at_address(address)
     ]
     if not doors:
@@ -129,7 +129,7 @@ def _move(signature: Signature, address: str) -> Message | None:
         "move",
         address,
         signature=signature,
-        link=url_for("charter.move", token=token, _external=True),
+        link=url_for("candidate.move", token=token, _external=True),
         lifetime=duration(current_app.config["CONFIRMATION_MAX_AGE"]),
     )
 
@@ -138,7 +138,7 @@ def _moving(signature: Signature, address: str) -> Message | None:
     """Tell the old address, which names no new one."""
     if signature.status not in (Status.PENDING, Status.CONFIRMED):
         return None
-    back = url_for("charter.find", _external=True)
+    back = url_for("candidate.find", _external=True)
     return _message("moving", address, signature=signature, back=back)
 
 

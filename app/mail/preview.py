@@ -8,14 +8,14 @@ from app.extensions import db
 from app.mail.letters import compose
 from app.models import Letter
 
-bp = Blueprint("dev", __name__, url_prefix="/dev/courrier")
+bp = Blueprint("preview", __name__, url_prefix="/dev/courrier")
 
 
 @bp.get("")
 def mailbox() -> ResponseReturnValue:
     """Show the latest letters, as they would leave now."""
     letters = db.session.scalars(select(Letter).order_by(Letter.id.desc()).limit(20)).all()
-    return render_template("dev/mailbox.html", letters=[(letter, compose(letter)) for letter in letters])
+    return render_template("preview/mailbox.html", letters=[(letter, compose(letter)) for letter in letters])
 
 
 @bp.get("/<int:letter_id>")

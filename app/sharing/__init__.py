@@ -26,7 +26,7 @@ def card(entry: Entry) -> Card:
         list_name=entry.list_name,
         at=commune_of(entry).at,
         taken=frozenset(entry.taken),
-        url=url_for("public.signatory", code=entry.code, _external=True),
+        url=url_for("citizen.signatory", code=entry.code, _external=True),
     )
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from app.content.charter import Commitment
 from app.sharing.card import Card
-from app.sharing.faces import BOLD, TITLE, Line, outlines, printable, scale, set_line, set_name
+from app.sharing.fonts import BOLD, TITLE, Line, outlines, printable, scale, set_line, set_name
 
 IMAGES = Path(__file__).parents[1] / "certificates" / "assets" / "img"
 
@@ -30,7 +30,7 @@ def empty_badge(site: str, commitments: tuple[Commitment, ...]) -> str:
 
 def _draw(name: str, said: str, site: str, commitments: tuple[Commitment, ...], taken: frozenset[int]) -> str:
     return render_template(
-        "public/badge.svg",
+        "sharing/badge.svg",
         title=f"{printable(name, TITLE)[0]} {said}",
         description="\N{NARROW NO-BREAK SPACE}; ".join(c.label for c in commitments if c.number in taken),
         names=[

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from app.sharing.card import Card
-from app.sharing.faces import BOLD, FONTS, REGULAR, TITLE, Line, set_line, set_name
+from app.sharing.fonts import BOLD, FONTS, REGULAR, TITLE, Line, set_line, set_name
 
 SPRITE = Path(__file__).parent / "assets" / "panels.png"
 #: What is in it: a row of panels pasted, a row of bare ones, the rings.

@@ -5,9 +5,9 @@ from math import ceil
 from app.certificates.pdf import FOOT, INK, draw, one_line, qr_code
 from app.content.charter import Commitment
 from app.sharing.card import Card
-from app.sharing.faces import BOLD, FALLBACK, TITLE, set_line, set_name
+from app.sharing.fonts import BOLD, FALLBACK, TITLE, set_line, set_name
 
-#: The families of templates/pdf/_style.css.
+#: The families of templates/certificates/_style.css.
 FAMILIES = {TITLE: "Titre", BOLD: "Texte", FALLBACK: "Secours"}
 #: In points: a line of the page, a line of the list, all of the list, its letters and their leading.
 WIDTH, LIST_WIDTH, LIST_HEIGHT = 500.0, 450.0, 330.0
@@ -20,7 +20,7 @@ def poster(card: Card) -> bytes:
     size = _size(card.held)
     room = (LIST_HEIGHT - _height(card.held, size)) / len(card.held) / 2
     return draw(
-        "pdf/poster.html",
+        "sharing/poster.html",
         campaign=one_line(card.campaign, "Texte", 12.0, 0.45 * WIDTH),
         url=one_line(card.url, "Texte", 10.0, FOOT),
         qr=qr_code(card.url).svg_data_uri(border=0, dark=INK),

@@ -12,7 +12,7 @@ from pathlib import Path
 import segno
 
 ASSETS = Path(__file__).parents[2] / "app/certificates/assets"
-#: The families of templates/pdf/_style.css.
+#: The families of templates/certificates/_style.css.
 FONTS = {
     "Titre": "BricolageGrotesque-48pt-ExtraBold.ttf",
     "Texte": "AtkinsonHyperlegibleNext-Bold.ttf",

@@ -13,17 +13,17 @@ from werkzeug.test import run_wsgi_app
 from app import create_app
 from app.certificates.key import seal_key
 from app.extensions import db
-from app.headers import HEADERS
 from app.mail import outbox
 from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE
 from app.models import Signature
+from app.web.headers import HEADERS
 from tests.fuzz import TRIED
 from tests.journeys import ELODIE, sign, signed_and_confirmed, tick
 from tests.mailbox import Mailbox
 from tests.visitor import Visitor, check_structure
 
-#: What other sites may read or show: app/public/opendata.py and app/public/sharing.py.
-FOR_ALL = {"public.csv_file", "public.json_file", "public.feed", "public.schema", "public.badge"}
+#: What other sites may read or show: app/citizen/opendata.py and app/citizen/sharing.py.
+FOR_ALL = {"citizen.csv_file", "citizen.json_file", "citizen.feed", "citizen.schema", "citizen.badge"}
 
 
 class World:

@@ -92,7 +92,7 @@ def index() -> str:
     """Show the charter."""
     if "code" not in session:
         session["code"] = secrets.token_hex(10)
-    return shown("charter.html", draft())
+    return shown("candidate.html", draft())
 
 
 @app.post("/engagements/<int:number>")

@@ -106,7 +106,7 @@ def index(request: Request, db: Annotated[Session, Depends(reading)]) -> HTMLRes
     code = request.session.setdefault("code", secrets.token_hex(10))
     request.session.setdefault("csrf", secrets.token_hex(20))
     numbers = select(Pledge.number).join(Signature, Signature.id == Pledge.signature_id)
-    return shown(request, "charter.html", set(db.scalars(numbers.where(Signature.code == code))))
+    return shown(request, "candidate.html", set(db.scalars(numbers.where(Signature.code == code))))
 
 
 @app.post("/engagements/{number}", response_class=HTMLResponse, dependencies=[Depends(check_csrf)])

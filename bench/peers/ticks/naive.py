@@ -58,7 +58,7 @@ def index() -> str:
     """Show the charter."""
     if "code" not in session:
         session["code"] = secrets.token_hex(10)
-    return shown("charter.html", Signature.query.filter_by(code=session["code"]).first())
+    return shown("candidate.html", Signature.query.filter_by(code=session["code"]).first())
 
 
 @app.post("/engagements/<int:number>")

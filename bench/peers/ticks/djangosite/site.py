@@ -42,7 +42,7 @@ def index(request: HttpRequest) -> HttpResponse:
     if "code" not in request.session:
         request.session["code"] = secrets.token_hex(10)
     numbers = Pledge.objects.filter(signature__code=request.session["code"]).values_list("number", flat=True)
-    return shown(request, "charter.html", set(numbers))
+    return shown(request, "candidate.html", set(numbers))
 
 
 @require_POST

@@ -1,0 +1,1 @@
+"""Flask plumbing: what every request and every answer share."""

@@ -1,0 +1,170 @@
+"""Errors in French, in the look of the site, with what was typed kept."""
+
+import logging
+import math
+
+from flask import Flask, Response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from markupsafe import escape
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import (
+    BadRequest,
+    Conflict,
+    HTTPException,
+    SecurityError,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+
+from app.extensions import db
+from app.french import duration
+from app.web.logging import describe
+from app.web.rate_limits import seconds_to_wait
+
+log = logging.getLogger(__name__)
+
+#: Status → (title, what to do).
+TEXTS = {
+    400: ("Demande incompréhensible", "L’adresse ou le formulaire reçu est incomplet."),
+    403: ("Accès refusé", "Cette page n’est pas ouverte à votre session."),
+    404: (
+        "Page introuvable",
+        "L’adresse est peut-être incomplète, ou la page n’existe plus. Si vous veniez d’un courriel, "
+        "ouvrez de nouveau le lien en entier.",
+    ),
+    405: ("Action impossible ici", "Cette adresse ne s’utilise pas ainsi."),
+    409: (
+        "Deux actions se sont croisées",
+        "Une autre demande a modifié ces informations au même moment. Rien n’est perdu : envoyez de nouveau.",
+    ),
+    410: ("Lien périmé", "Ce lien a déjà servi ou n’est plus valable."),
+    413: ("Envoi trop volumineux", "Ce que vous avez envoyé dépasse la taille acceptée."),
+    414: ("Adresse trop longue", "L’adresse demandée dépasse la longueur acceptée."),
+    422: ("Formulaire à corriger", "Une réponse manque ou n’est pas valable."),
+    429: ("Trop de demandes", "Beaucoup de demandes sont arrivées de votre connexion en peu de temps."),
+    431: (
+        "En-têtes trop volumineux",
+        "Votre navigateur a envoyé plus d’informations que nous n’en acceptons. Effacez les cookies de ce "
+        "site, puis réessayez.",
+    ),
+    500: ("Une erreur est survenue", "La panne vient de nous. Réessayez dans quelques minutes."),
+    503: (
+        "Service momentanément indisponible",
+        "Nous n’avons pas pu enregistrer ou lire vos informations. Réessayez dans un instant.",
+    ),
+}
+#: Typed texts that are worth showing while they wait to be sent again.
+LABELS = {
+    "given_name": "Prénom",
+    "family_name": "Nom",
+    "commune": "Commune",
+    "list_name": "Nom de la liste",
+    "email": "Adresse électronique",
+}
+OTHER = ("Demande refusée", "Le site ne peut pas répondre à cette demande.")
+EXPIRED_FORM = (
+    "Page restée ouverte trop longtemps",
+    "Par sécurité, votre navigateur doit confirmer l’envoi. Rien de ce que vous avez saisi n’est perdu.",
+)
+
+
+def init_app(app: Flask) -> None:
+    """Register one handler per family of errors."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(CSRFError, _expired_form)
+    app.register_error_handler(TooManyRequests, _too_many)
+    app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(StaleDataError, _database_error)
+    app.register_error_handler(PoolTimeout, _database_error)
+    app.after_request(_lead_on_in_french)
+    # These two speak when nothing can be relied on: they are made now, and only read then.
+    with app.test_request_context(base_url=f"http://{app.config['SERVER_NAME']}"):
+        css = url_for("static", filename="css/site.css")
+
+        def standing_alone(title: str, text: str) -> str:
+            return render_template("errors/standalone.html", css=css, title=title, text=text)
+
+        broken = standing_alone(*TEXTS[500])
+        not_here = standing_alone(TEXTS[400][0], "Ce site ne répond pas à cette adresse.")
+        # What the server itself refuses, before any request is made of it: gunicorn.conf.py.
+        app.extensions["refusals"] = {status: standing_alone(*TEXTS[status]) for status in (400, 414, 431)}
+    app.register_error_handler(500, lambda error: (broken, 500))
+    app.register_error_handler(SecurityError, lambda error: (not_here, 400))
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if error.response is not None:
+        return error.response  # a redirect
+    status = error.code or 500
+    return _page(error, *TEXTS.get(status, OTHER))  # Werkzeug's own descriptions are in English
+
+
+def _lead_on_in_french(response: Response) -> Response:
+    """Say where a redirect leads, to whoever is shown what Werkzeug says in English (RFC 9110, 15.4)."""
+    if response.location and 300 <= response.status_code < 400:
+        response.set_data(
+            f'<!doctype html>\n<html lang="fr">\n<title>Page suivante</title>\n'
+            f'<p><a href="{escape(response.location)}">Continuer</a>\n'
+        )
+    return response
+
+
+def _expired_form(error: CSRFError) -> ResponseReturnValue:
+    return _page(error, *EXPIRED_FORM, again=True)
+
+
+def _too_many(error: TooManyRequests) -> ResponseReturnValue:
+    """Say when to come back: to the second for programs, in minutes for people."""
+    title, text = TEXTS[429]
+    seconds = seconds_to_wait()
+    if seconds is not None:
+        error.retry_after = seconds
+        wait = duration(60 * math.ceil(seconds / 60)).replace(" ", "\N{NO-BREAK SPACE}")
+        text = f"{text} Réessayez dans {wait}."
+    return _page(error, title, text, again=True)
+
+
+def _database_error(error: DBAPIError | StaleDataError | PoolTimeout) -> ResponseReturnValue:
+    """Locked, full, gone: say so, keep what was typed. Nothing was stored by halves."""
+    log.error("database: %s", describe(error))  # never the values, which are personal
+    db.session.rollback()
+    if isinstance(error, IntegrityError | StaleDataError):
+        return _page(Conflict(), *TEXTS[409], again=True)
+    return _page(ServiceUnavailable(retry_after=30), *TEXTS[503], again=True)
+
+
+def _page(error: HTTPException, title: str, text: str, *, again: bool = False) -> ResponseReturnValue:
+    """Make the page; ``again``: the same form may well be taken the next time it is sent."""
+    status = error.code or 500
+    typed = _typed() if status != 413 else None
+    shown = [(LABELS[name], value) for name, value in typed or () if name in LABELS and value]
+    page = render_template(
+        "errors/error.html",
+        status=status,
+        title=title,
+        text=text,
+        shown=shown,
+        fields=typed if again else None,
+    )
+    headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
+    return page, status, headers
+
+
+def _typed() -> list[tuple[str, str]] | None:
+    """Return the fields that were sent, perhaps none, if it was our own page that sent them.
+
+    A foreign page must not make somebody press a button of ours with values of its own.
+    """
+    origin = request.headers.get("Origin")
+    foreign = request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin" or (
+        origin is not None and origin.partition("://")[2] != request.host
+    )
+    if request.method != "POST" or request.endpoint is None or foreign:
+        return None
+    try:
+        return [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
+    except BadRequest:
+        return None

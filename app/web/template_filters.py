@@ -1,0 +1,74 @@
+"""What templates may call."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app, url_for
+from markupsafe import Markup
+
+from app import french
+from app.certificates.current import commune_of
+from app.clock import now
+from app.extensions import charter
+
+
+def init_app(app: Flask) -> None:
+    """Register the filters and the values that every template has."""
+    panels = _drawn_once(app, "citizen/_panels.html")
+    app.jinja_env.filters.update(
+        long_date=french.long_date,
+        clock_time=french.clock_time,
+        before_list=french.before_list,
+        duration=french.duration,
+        days=french.days,
+        thousands=french.thousands,
+        percentage=french.percentage,
+        commitments_of=french.commitments_of,
+        typeset=french.typeset,
+        commune=commune_of,
+        panels=lambda numbers: panels(taken=frozenset(numbers)),
+        capitalize_first=lambda text: text[:1].upper() + text[1:],
+    )
+    integrity = _integrity(app)
+    communes_datalist = _drawn_once(app, "_communes.html")
+    app.context_processor(
+        lambda: {
+            "charter": charter,
+            "silence_until": lambda: charter.campaign.silence_until(now()),
+            "public_url": public_url,
+            "integrity": integrity,
+            "communes_datalist": communes_datalist,
+        }
+    )
+
+
+def _integrity(app: Flask) -> Callable[[str], str]:
+    """Return what names the content of a static file, so that browsers run no other (W3C, « SRI »)."""
+
+    def name(filename: str) -> str:
+        digest = hashlib.sha256(Path(str(app.static_folder), filename).read_bytes()).digest()
+        return f"sha256-{base64.b64encode(digest).decode()}"
+
+    return name if app.debug else cache(name)  # scripts are being edited
+
+
+def _drawn_once(app: Flask, name: str) -> Callable[..., Markup]:
+    """Return what draws a template of the charter and the communes: once for the same values."""
+
+    def draw(**values: object) -> Markup:
+        extensions = app.extensions
+        template = app.jinja_env.get_template(name)
+        drawn = template.render(charter=extensions["charter"], communes=extensions["communes"], **values)
+        return Markup(drawn)  # noqa: S704  # nosec B704  # a template of ours, that escapes
+
+    return draw if app.debug else cache(draw)  # templates are being edited
+
+
+def public_url(endpoint: str, **values: Any) -> str:
+    """Return the one whole address of a page, from the configuration alone, however it was asked for."""
+    scheme = current_app.config["PREFERRED_URL_SCHEME"]
+    return url_for(endpoint, **values, _external=True, _scheme=scheme)
