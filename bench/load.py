@@ -27,12 +27,13 @@ from typing import Any
 
 from sqlalchemy import create_engine
 
-from bench import journey, postgres, servers, stored, wrk
+from bench import journey, servers, stored, wrk
 from bench.letterbox import letterbox
 from bench.population import people
 from bench.report import Report, Target, least, most
 from bench.servers import GRANIAN, GUNICORN, PYTHON, ROOT, UVICORN, Server, Site
 from bench.visiting import Session, Visitor, certify, confirm, open_session, open_sessions, sign, take
+from tests.support import postgresql as postgres
 
 ROUNDS, SECONDS, WARM_UP = 5, 3, 2
 CLIENTS = (8, 32, 128)

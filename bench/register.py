@@ -34,10 +34,10 @@ from app.extensions import db
 from app.models import Entry
 from app.register.queries import Cursor
 from app.text import fold
-from bench import postgres
 from bench.exporting import FILES, judge_exports
 from bench.filling import application, fill
 from bench.population import POPULARITY, communes
+from tests.support import postgresql as postgres
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench/RESULTS.md"

@@ -20,10 +20,10 @@ from sqlalchemy import URL
 from app import clock, create_app
 from app.extensions import db
 from app.mail import outbox
-from bench import postgres
-from tests.database import drop_database, new_database
-from tests.mailbox import Mailbox, free_port
-from tests.visitor import Visitor
+from tests.support import postgresql as postgres
+from tests.support.database import drop_database, new_database
+from tests.support.mailbox import Mailbox, free_port
+from tests.support.visitor import Visitor
 
 ROOT = Path(__file__).parents[1]
 SECRET = "a-secret-for-tests-that-is-long-enough"
@@ -151,7 +151,7 @@ def settings_for(folder: Path, database: str, mailbox: Mailbox) -> dict[str, obj
         "MAIL_TIMEOUT": 2,
         "MAIL_DEFAULT_SENDER": "charte@example.org",
         "FORM_MIN_SECONDS": 0,  # they fill in forms faster than anybody
-        "RATELIMIT_ENABLED": False,  # everybody here is 127.0.0.1; tests/test_limits.py turns it on
+        "RATELIMIT_ENABLED": False,  # everybody here is 127.0.0.1; tests/web/test_rate_limits.py turns it on
     }
 
 

@@ -107,8 +107,8 @@ def test_the_mailbox_exists_in_development_only(settings, monkeypatch):
 
 def test_the_development_mailbox_shows_the_link(settings, monkeypatch, tmp_path):
     from app.extensions import db
-    from tests.journeys import sign
-    from tests.visitor import Visitor
+    from tests.support.journeys import sign
+    from tests.support.visitor import Visitor
 
     monkeypatch.setenv("FLASK_DEBUG", "1")
     app = create_app(settings | {"MAIL_SERVER": ""})

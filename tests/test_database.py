@@ -17,7 +17,7 @@ from app.models import Signature
 from app.register import queries
 from app.register.update import publish_waiting
 from app.signatures import rules
-from tests.database import listen_to_statements
+from tests.support.database import listen_to_statements
 
 
 @pytest.fixture

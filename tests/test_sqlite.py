@@ -19,7 +19,7 @@ pytestmark = pytest.mark.sqlite
 #: Another process, which takes its turn and keeps it until it is killed or told to go on.
 HOLD = """
 import sys, time
-from tests.crowd import app_on
+from tests.support.crowd import app_on
 from app.extensions import db
 with app_on(sys.argv[1]).app_context():
     db.session.connection()

@@ -1,7 +1,7 @@
 """All that is held of one person, for themselves to read and take elsewhere (RGPD, art. 15 and 20).
 
 `docs/donnees.md` tells each word of it, in French. A column that is left out has its reason in
-``tests/test_own_data.py``.
+``tests/signatures/test_personal_data.py``.
 """
 
 from collections.abc import Mapping

@@ -20,7 +20,7 @@ from app.config import DEFAULTS
 from app.extensions import charter
 from app.register.queries import Version
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 #: Last-Modified counts in seconds: what changed this recently may change once more within the same one.
 SETTLED = timedelta(seconds=2)
 #: Of a page that the register is no part of.

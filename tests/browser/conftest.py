@@ -7,8 +7,8 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.watch import watched
 from tests.conftest import CHROMIUM, Site
+from tests.support.watch import watched
 
 ARGUMENTS = [
     "--disable-background-networking",

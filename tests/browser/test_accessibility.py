@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.states import FIRST, HOLDERS, STATES, THEN, Cast, bring_in
-from tests.browser.steps import case, tick
-from tests.browser.watch import watched
 from tests.conftest import Site
+from tests.support.states import FIRST, HOLDERS, STATES, THEN, Cast, bring_in
+from tests.support.steps import case, tick
+from tests.support.watch import watched
 
 pytestmark = pytest.mark.browser
 

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.steps import Person, ask_to_sign, confirm, letter_to, sign
 from tests.conftest import Site
-from tests.mailbox import link_in
+from tests.support.mailbox import link_in
+from tests.support.steps import Person, ask_to_sign, confirm, letter_to, sign
 
 pytestmark = pytest.mark.browser
 

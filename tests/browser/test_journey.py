@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.steps import Person, come_back, fill, letter_to, shown, submit, tick
 from tests.conftest import Site
-from tests.mailbox import link_in
+from tests.support.mailbox import link_in
+from tests.support.steps import Person, come_back, fill, letter_to, shown, submit, tick
 
 pytestmark = pytest.mark.browser
 

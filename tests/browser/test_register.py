@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.conftest import Site
-from tests.crowd import app_on, fill
+from tests.support.crowd import app_on, fill
 
 pytestmark = pytest.mark.browser
 

@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.steps import Person, fill, submit, tick
 from tests.browser.test_accessibility import found_by_axe
-from tests.browser.watch import watched
 from tests.conftest import running_site
+from tests.support.steps import Person, fill, submit, tick
+from tests.support.watch import watched
 
 pytestmark = pytest.mark.browser
 

@@ -11,9 +11,9 @@ from playwright.sync_api import Browser
 from app.certificates.pdf import ASSETS
 from app.sharing.picture import PANEL, RINGS, SPRITE
 from tests.browser.conftest import OpenPage
-from tests.browser.steps import Person, confirm, sign, tick
-from tests.browser.watch import watched
 from tests.conftest import Site
+from tests.support.steps import Person, confirm, sign, tick
+from tests.support.watch import watched
 
 pytestmark = pytest.mark.browser
 

@@ -12,8 +12,8 @@ from app.content.communes import load_communes
 from tests.browser.conftest import OpenPage
 from tests.browser.test_accessibility import found_by_axe
 from tests.conftest import Site, running_site
-from tests.crowd import app_on, fill
-from tests.test_outlines import DATA, patchwork
+from tests.content.test_map import DATA, patchwork
+from tests.support.crowd import app_on, fill
 
 pytestmark = pytest.mark.browser
 

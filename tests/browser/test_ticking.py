@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.steps import case, is_taken, shown, stored, tick
+from tests.support.steps import case, is_taken, shown, stored, tick
 
 pytestmark = pytest.mark.browser
 

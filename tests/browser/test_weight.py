@@ -3,8 +3,8 @@ import urllib.request
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.browser.watch import watched
 from tests.conftest import Site
+from tests.support.watch import watched
 
 pytestmark = pytest.mark.browser
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from app import clock
-from tests.database import rows
-from tests.journeys import confirm, sign, tick
+from tests.support.database import rows
+from tests.support.journeys import confirm, sign, tick
 
 
 @pytest.fixture

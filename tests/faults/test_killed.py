@@ -10,8 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.conftest import running_site
-from tests.database import looked_at, rows
-from tests.faults.people import (
+from tests.support.database import looked_at, rows
+from tests.support.mailbox import free_port
+from tests.support.people import (
     PATIENCE,
     Person,
     check_whole,
@@ -22,8 +23,7 @@ from tests.faults.people import (
     wait_until,
     workers,
 )
-from tests.mailbox import free_port
-from tests.wire import Wire
+from tests.support.wire import Wire
 
 CLIENTS = 16
 KILLS = 200

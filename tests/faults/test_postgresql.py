@@ -10,10 +10,11 @@ from sqlalchemy import create_engine, text
 from app import create_app
 from app.extensions import db
 from app.mail import outbox
-from bench import postgres
 from tests.conftest import running_site
-from tests.database import drop_database, looked_at, new_database, rows
-from tests.faults.people import (
+from tests.support import postgresql as postgres
+from tests.support.database import drop_database, looked_at, new_database, rows
+from tests.support.journeys import confirm, sign
+from tests.support.people import (
     Person,
     check_whole,
     crowd,
@@ -22,9 +23,8 @@ from tests.faults.people import (
     wait_for_letters,
     wait_until,
 )
-from tests.journeys import confirm, sign
-from tests.visitor import Visitor
-from tests.wire import Wire
+from tests.support.visitor import Visitor
+from tests.support.wire import Wire
 
 CLIENTS = 8
 

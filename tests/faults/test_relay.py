@@ -6,9 +6,9 @@ import socket
 import threading
 
 from tests.conftest import running_site
-from tests.database import rows
-from tests.faults.people import Person, check_whole, ten_minutes_pass, wait_until, workers
-from tests.journeys import sign
+from tests.support.database import rows
+from tests.support.journeys import sign
+from tests.support.people import Person, check_whole, ten_minutes_pass, wait_until, workers
 
 
 def test_killed_when_the_relay_has_the_letter(tmp_path, database_url, mailbox):

@@ -16,11 +16,11 @@ from sqlalchemy import event, make_url
 
 from app import create_app
 from app.extensions import db
-from tests.database import rows
-from tests.faults.people import Person, check_whole, wait_until, workers
-from tests.journeys import ELODIE, tick
-from tests.visitor import Visitor, check_house_rules
-from tests.wire import Wire
+from tests.support.database import rows
+from tests.support.journeys import ELODIE, tick
+from tests.support.people import Person, check_whole, wait_until, workers
+from tests.support.visitor import Visitor, check_house_rules
+from tests.support.wire import Wire
 
 pytestmark = pytest.mark.sqlite
 NOBODY = 65534

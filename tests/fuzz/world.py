@@ -18,9 +18,9 @@ from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, 
 from app.models import Signature
 from app.web.headers import HEADERS
 from tests.fuzz import TRIED
-from tests.journeys import ELODIE, sign, signed_and_confirmed, tick
-from tests.mailbox import Mailbox
-from tests.visitor import Visitor, check_structure
+from tests.support.journeys import ELODIE, sign, signed_and_confirmed, tick
+from tests.support.mailbox import Mailbox
+from tests.support.visitor import Visitor, check_structure
 
 #: What other sites may read or show: app/citizen/opendata.py and app/citizen/sharing.py.
 FOR_ALL = {"citizen.csv_file", "citizen.json_file", "citizen.feed", "citizen.schema", "citizen.badge"}

@@ -1,0 +1,255 @@
+"""What its owner may change of a confirmed signature: the person, the address, the consent."""
+
+import pytest
+
+from tests.support.database import rows
+from tests.support.journeys import ELODIE, come_back, confirm, sign, signed_and_confirmed
+from tests.support.mailbox import html_of, link_in, text_of
+from tests.support.visitor import Visitor, check_typography
+
+
+@pytest.fixture
+def own(candidate, deliver, mailbox):
+    return signed_and_confirmed(candidate, deliver, mailbox)
+
+
+def amend(visitor, **changes):
+    return visitor.open("/ma-signature/corriger").submit(".formulaire", **changes)
+
+
+def journal(app):
+    return [row[0] for row in rows(app, "SELECT what FROM event ORDER BY id")]
+
+
+def test_the_form_shows_what_is(own, candidate):
+    page = candidate.open("/ma-signature/corriger")
+    for field in ("given_name", "family_name", "commune", "list_name", "email"):
+        assert page[f"#{field}"]["value"] == ELODIE[field]
+    assert page["[name=role][checked]"]["value"] == ELODIE["role"]
+
+
+def test_each_change_is_published_and_dated(app, own, candidate, citizen):
+    page = amend(candidate, family_name="Martin-Roux", commune="Le Bugue", role="elu", list_name="")
+    assert page.url == "/ma-signature"
+    assert "à jour" in page.text(".succes")
+    public = citizen.open(citizen.open("/signataires")[".entree .nom a"]["href"])
+    assert public.text("h1") == "Élodie Martin-Roux"
+    assert "élu·e" in public.text(".qualite")
+    assert "au Bugue" in public.text(".qualite")
+    assert journal(app)[-4:] == [
+        "family-name-corrected",
+        "role-corrected",
+        "commune-corrected",
+        "list-corrected",
+    ]
+
+
+def test_the_certificate_before_is_replaced(own, candidate, citizen):
+    number = own.submit("#certificat button[formaction]").text(".certificat .faits dd:first-of-type")
+    amend(candidate, family_name="Martin-Roux")
+    page = citizen.open(f"/verifier/{number}")
+    assert page.text("h1") == "Certificat authentique, mais remplacé"
+    assert [cell.get_text() for cell in page.soup.select("tbody tr > *")] == [
+        "Nom",
+        "Élodie Martin",
+        "Élodie Martin-Roux",
+    ]
+    twin = candidate.open("/ma-signature").submit("#certificat button[formaction]")
+    assert twin.text(".certificat .nom") == "Élodie Martin-Roux"
+
+
+def test_nothing_changed_changes_nothing(app, own, candidate, deliver):
+    before = journal(app)
+    assert amend(candidate).url == "/ma-signature"
+    assert journal(app) == before
+    assert deliver() == 0
+
+
+def test_errors_keep_what_was_typed(own, candidate):
+    page = amend(candidate, given_name="", family_name="Roux", commune="zzzz")
+    assert page.status == 422
+    assert page.title.startswith("Erreur")
+    assert page["#family_name"]["value"] == "Roux"
+    assert {a["href"] for a in page.soup.select("#erreurs a")} == {"#given_name", "#commune"}
+
+
+def test_two_do_not_become_one(app, own, candidate, citizen, deliver, mailbox):
+    signed_and_confirmed(citizen, deliver, mailbox, given_name="Marc")
+    page = amend(citizen, given_name="ELODIE")
+    assert page.status == 422
+    assert "existe déjà" in page.text("#erreurs")
+    assert page["#given_name"]["value"] == "ELODIE"
+    assert "Marc Martin" in citizen.open("/ma-signature").text(".signature")
+
+
+def test_only_its_owner(citizen):
+    for path in ("/ma-signature/corriger", "/ma-signature/retirer"):
+        assert citizen.open(path).url == "/retrouver"
+
+
+# The address
+
+
+def test_a_new_address_is_asked_first(app, own, candidate, citizen, deliver, mailbox):
+    page = amend(candidate, email="Nouvelle@example.org")
+    assert "nouvelle@example.org" in page.text()
+    present, future = page.soup.select(".signature .adresse")
+    assert (present.get_text(), future.get_text()) == (ELODIE["email"], "nouvelle@example.org")
+    assert deliver() == 2
+    asked, told = mailbox.letters[-2:]
+    assert asked["To"] == "nouvelle@example.org"
+    assert told["To"] == ELODIE["email"]
+    assert "nouvelle@" not in text_of(told) + html_of(told)
+    for letter in (asked, told):
+        check_typography(text_of(letter).partition("Bonjour")[2])
+    link = link_in(asked, "/demenager/")
+    for _ in range(2):  # opening is not answering
+        page = citizen.open(link)
+    assert "move-asked" in journal(app)
+    assert "moved" not in journal(app)
+    page = page.submit("main form")
+    assert page.url == "/ma-signature"
+    assert page.text(".signature .adresse") == "nouvelle@example.org"
+    assert journal(app)[-1] == "moved"
+    assert citizen.open(link).status == 410
+
+
+def test_the_old_address_opens_nothing_more(own, candidate, citizen, deliver, mailbox):
+    candidate.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    deliver()
+    way_back = link_in(mailbox.letters[-1], "/acces/")
+    amend(candidate, email="nouvelle@example.org")
+    deliver()
+    link = link_in(next(x for x in mailbox.letters if x["To"] == "nouvelle@example.org"), "/demenager/")
+    citizen.open(link).submit("main form")
+    assert citizen.open(way_back).status == 410
+    citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    assert deliver() == 0
+    assert come_back(citizen, deliver, mailbox, "nouvelle@example.org").url == "/ma-signature"
+
+
+def test_taking_the_old_address_again_calls_it_off(own, candidate, citizen, deliver, mailbox):
+    amend(candidate, email="nouvelle@example.org")
+    deliver()
+    link = link_in(next(x for x in mailbox.letters if x["To"] == "nouvelle@example.org"), "/demenager/")
+    page = amend(candidate, email=ELODIE["email"])
+    assert "nouvelle@" not in page.text()
+    assert citizen.open(link).status == 410
+
+
+def test_a_link_to_move_gets_old(own, candidate, citizen, deliver, mailbox, later):
+    amend(candidate, email="nouvelle@example.org")
+    deliver()
+    link = link_in(next(x for x in mailbox.letters if x["To"] == "nouvelle@example.org"), "/demenager/")
+    later(days=7, minutes=1)
+    assert citizen.open(link).status == 410
+
+
+def test_where_the_same_person_has_signed_already(own, candidate, deliver, mailbox):
+    other = Visitor(candidate.client.application)
+    signed_and_confirmed(other, deliver, mailbox, email="nouvelle@example.org")
+    amend(candidate, email="nouvelle@example.org")
+    deliver()
+    link = link_in(mailbox.letters[-2], "/demenager/")
+    page = other.open(link)
+    assert "déjà signé" in page.text("[role=alert]")
+    assert "main form" not in page
+    token = other.open("/ma-signature")["#contact [name=csrf_token]"]["value"]
+    path = link.removeprefix("http://localhost")
+    assert other.client.post(path, data={"csrf_token": token}).status_code == 409
+
+
+def test_a_stranger_s_address_is_not_flooded(own, candidate, deliver):
+    sent = []
+    for _ in range(6):
+        amend(candidate, email="cible@example.org")
+        sent.append(deliver())
+    assert sent == [2, 2, 2, 0, 0, 0]
+
+
+def test_correcting_a_name_keeps_the_move(own, candidate, citizen, deliver, mailbox):
+    amend(candidate, email="nouvelle@example.org")
+    page = amend(candidate, given_name="Elodie")
+    assert "nouvelle@example.org" in page.text(".signature")
+    deliver()
+    link = link_in(next(x for x in mailbox.letters if x["To"] == "nouvelle@example.org"), "/demenager/")
+    assert citizen.open(link).status == 200
+
+
+def test_sessions_of_the_old_address_are_closed(own, candidate, citizen, deliver, mailbox):
+    amend(candidate, email="nouvelle@example.org")
+    deliver()
+    link = link_in(next(x for x in mailbox.letters if x["To"] == "nouvelle@example.org"), "/demenager/")
+    assert citizen.open(link).submit("main form").url == "/ma-signature"
+    assert candidate.open("/ma-signature").url == "/retrouver"
+
+
+def test_an_old_page_does_not_undo_a_newer_correction(own, candidate):
+    old = candidate.open("/ma-signature/corriger")
+    amend(candidate, commune="Le Bugue")
+    page = old.submit(".formulaire", given_name="Elodie")
+    assert page.status == 409
+    assert "corrigée ailleurs" in page.text("#erreurs")
+    assert page["#given_name"]["value"] == "Elodie"
+    assert "au Bugue" in candidate.open("/ma-signature").text(".signature")
+    assert page.submit(".formulaire").url == "/ma-signature"
+    assert "à Sarlat" in candidate.open("/ma-signature").text(".signature")
+
+
+# Being written to
+
+
+def test_the_consent_to_be_contacted_is_a_switch(app, own, candidate):
+    assert "ne vous écrira pas" in own.text("#contact")
+    page = own.submit("#contact form")
+    assert "Vous avez accepté" in page.text("#contact")
+    page = page.submit("#contact form")
+    assert "ne vous écrira pas" in page.text("#contact")
+    assert journal(app)[-2:] == ["contact-agreed", "contact-refused"]
+
+
+def test_pressing_twice_agrees_once(app, own):
+    own.submit("#contact form")
+    own.submit("#contact form")  # the same page, that says « yes »
+    assert journal(app).count("contact-agreed") == 1
+
+
+def test_the_words_agreed_to_are_kept(app, own):
+    on_screen = own.text("#contact button")
+    own.submit("#contact form")
+    consents = rows(app, "SELECT purpose, wording FROM consent ORDER BY id")
+    assert [purpose for purpose, _ in consents] == ["publication", "contact"]
+    assert consents[1][1] == on_screen
+
+
+def test_what_the_switch_is_not_sent(own, candidate):
+    token = own["#contact [name=csrf_token]"]["value"]
+    answer = candidate.client.post("/ma-signature/contact", data={"csrf_token": token, "agreed": "maybe"})
+    assert answer.status_code == 422
+
+
+# Signing again
+
+
+def test_the_page_tells_that_it_joins(own, citizen, deliver, mailbox):
+    sign(citizen, 9, list_name="Une autre liste")
+    deliver()
+    page = citizen.open(link_in(mailbox.letters[-1], "/confirmer/"))
+    assert "rejoindront votre signature" in page.text(".note")
+    assert confirm(citizen, mailbox).url == "/ma-signature"
+
+
+def test_who_corrected_their_name_is_known_by_it(own, candidate, citizen, deliver, mailbox):
+    amend(candidate, family_name="Martin-Roux")
+    sign(citizen, 9, family_name="Martin Roux")
+    deliver()
+    assert confirm(citizen, mailbox).text(".compte") == "4 engagements sur 10"
+    sign(Visitor(citizen.client.application), 10)  # by the name before: another person
+    deliver()
+    assert ".note" not in candidate.open(link_in(mailbox.letters[-1], "/confirmer/"))
+
+
+def test_the_page_tells_it_to_nobody_else(own, citizen, deliver, mailbox):
+    sign(citizen, 9, given_name="Marc")
+    deliver()
+    assert ".note" not in citizen.open(link_in(mailbox.letters[-1], "/confirmer/"))

@@ -1,0 +1,195 @@
+"""Links: only a person who presses the button, once, confirms."""
+
+import pytest
+
+from tests.support.database import rows
+from tests.support.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
+from tests.support.mailbox import html_of, link_in, text_of
+
+
+@pytest.fixture
+def link(candidate, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    return link_in(mailbox.letters[0], "/confirmer/")
+
+
+def statuses(app):
+    return sorted(row[0] for row in rows(app, "SELECT status FROM signature"))
+
+
+def test_the_page_shows_what_will_be_signed(citizen, link):
+    page = citizen.open(link)
+    for words in ("Élodie Martin", "tête de liste", "Ensemble pour demain", "à Sarlat-la-Canéda"):
+        assert words in page.text("#ce-que-vous-signez")
+    assert len(page.soup.select(".recap li")) == 3
+    assert not page["#agreed"].has_attr("checked")
+    assert len(page.soup.select("main form button")) == 1
+
+
+def test_opening_confirms_nothing(app, citizen, link):
+    path = link.removeprefix("http://localhost")
+    for method in ("GET", "HEAD", "OPTIONS", "GET"):
+        citizen.client.open(path, method=method, headers={"Sec-Purpose": "prefetch"})
+    assert statuses(app) == ["pending"]
+
+
+def test_pressing_without_the_box_confirms_nothing(app, citizen, link):
+    page = citizen.open(link).submit(".formulaire")
+    assert page.status == 422
+    assert "Cochez la case" in page.text("#agreed-erreur")
+    assert statuses(app) == ["pending"]
+
+
+def test_confirming_leads_to_a_clean_url_and_opens_the_session(app, citizen, link):
+    page = citizen.open(link).submit(".formulaire", agreed="y")
+    assert page.url == "/ma-signature"
+    assert "confirmée et publiée" in page.text(".succes")
+    assert statuses(app) == ["confirmed"]
+    assert ".succes" not in citizen.open("/ma-signature")
+
+
+def test_opening_keeps_nothing_of_the_session_before(candidate, link):
+    page = candidate.open(link)
+    before = page["main form [name=csrf_token]"]["value"]
+    page.submit(".formulaire", agreed="y")
+    with candidate.client.session_transaction() as session:
+        assert "draft" not in session
+    assert candidate.send("post", "/ma-signature/fermer", {"csrf_token": before}, {}).status == 400
+
+
+def test_a_second_use_says_so_and_how_to_get_the_certificate(citizen, candidate, link):
+    citizen.open(link).submit(".formulaire", agreed="y")
+    page = candidate.open(link)
+    assert page.text("h1") == "Signature déjà confirmée"
+    assert page.soup.select("main a[href='/ma-signature']")
+
+
+def test_a_double_click_confirms_once(app, citizen, candidate, link, deliver):
+    first, second = citizen.open(link), candidate.open(link)
+    first.submit(".formulaire", agreed="y")
+    assert second.submit(".formulaire", agreed="y").text("h1") == "Signature déjà confirmée"
+    assert deliver() == 1
+
+
+def test_who_ticked_is_not_who_confirmed(candidate, citizen, link):
+    """The browser that typed an address proves nothing; only the mailbox does."""
+    citizen.open(link).submit(".formulaire", agreed="y")
+    assert candidate.open("/ma-signature").url == "/retrouver"
+    assert candidate.open("/").text(".compte") == "0 engagement sur 10"
+
+
+def test_expired(citizen, link, later, deliver, mailbox):
+    later(days=7, minutes=1)
+    page = citizen.open(link)
+    assert (page.status, page.text("h1")) == (410, "Lien périmé")
+    page = page.submit("main form")
+    assert page.url == "/confirmer/renvoye"
+    deliver()
+    assert confirm(citizen, mailbox).url == "/ma-signature"
+
+
+def test_expired_after_use_is_still_already_confirmed(citizen, link, later):
+    citizen.open(link).submit(".formulaire", agreed="y")
+    later(days=30)
+    assert citizen.open(link).text("h1") == "Signature déjà confirmée"
+
+
+def test_damaged(citizen, link):
+    for damaged in (link[:-1], link + "x", link.replace("/confirmer/", "/confirmer/a"), "/confirmer/x.y.z"):
+        assert citizen.open(damaged).status == 404
+
+
+def test_a_link_has_one_purpose(citizen, link):
+    assert citizen.open(link.replace("/confirmer/", "/acces/")).status == 404
+
+
+def test_a_changed_address_kills_the_link(citizen, candidate, link):
+    candidate.open("/signer/envoye").submit(".formulaire", email="autre@example.org")
+    page = citizen.open(link)
+    assert page.status == 410
+    assert "main form" not in page
+
+
+def test_a_rotated_secret_breaks_no_link(app, citizen, link):
+    app.config["SECRET_KEY_FALLBACKS"] = [app.config["SECRET_KEY"]]
+    app.config["SECRET_KEY"] = "another-secret-that-is-long-enough-too"
+    assert citizen.open(link).submit(".formulaire", agreed="y").url == "/ma-signature"
+
+
+def test_nobody_signs_what_they_were_not_shown(app, citizen, candidate, link):
+    page = citizen.open(link)
+    tick(candidate, 9)
+    page = page.submit(".formulaire", agreed="y")
+    assert page.status == 409
+    assert "Relisez-la" in page.text("#erreurs")
+    assert not page["#agreed"].has_attr("checked")
+    assert len(page.soup.select(".recap li")) == 4
+    assert statuses(app) == ["pending"]
+    assert page.submit(".formulaire", agreed="y").url == "/ma-signature"
+
+
+def test_everything_released_meanwhile(citizen, candidate, link):
+    page = candidate.open("/")
+    for number in (1, 3, 4):
+        page = page.submit(f"#prendre-{number}")
+    page = citizen.open(link)
+    assert "0 engagement" in page.text("#ce-que-vous-signez")
+    assert page.submit(".formulaire", agreed="y").status == 409
+
+
+def test_correcting_before_confirming(app, citizen, link, deliver):
+    page = citizen.open(f"{link}/corriger")
+    assert page["#email"]["value"] == ELODIE["email"]
+    page = page.submit(".formulaire", family_name="Martinet", commune="Le Bugue")
+    assert page.url == link.removeprefix("http://localhost")
+    assert "Élodie Martinet" in page.text("#ce-que-vous-signez")
+    assert "au Bugue" in page.text("#ce-que-vous-signez")
+    assert deliver() == 0
+
+
+def test_a_bad_correction_is_refused_and_kept(citizen, link):
+    page = citizen.open(f"{link}/corriger").submit(".formulaire", commune="Nulle-Part", family_name="X2")
+    assert page.status == 422
+    assert page["#family_name"]["value"] == "X2"
+    assert "Élodie Martin" in citizen.open(link).text("#ce-que-vous-signez")
+
+
+def test_a_corrected_address_is_confirmed_anew(citizen, link, deliver, mailbox):
+    page = citizen.open(f"{link}/corriger").submit(".formulaire", email="nouvelle@example.org")
+    assert page.url == "/confirmer/renvoye"
+    assert deliver() == 2
+    asked, told = mailbox.letters[1:]
+    assert asked["To"] == "nouvelle@example.org"
+    assert (told["To"], told["Subject"]) == (ELODIE["email"], "Votre signature va changer d’adresse")
+    assert "nouvelle@" not in text_of(told) + html_of(told), "the old address learns no other"
+    mailbox.letters.remove(told)
+    assert citizen.open(f"{link}/corriger").url == link.removeprefix("http://localhost")
+    assert confirm(citizen, mailbox).url == "/ma-signature"
+
+
+def test_signing_again_adds_to_the_standing_signature(app, candidate, citizen, deliver, mailbox, later):
+    signed_and_confirmed(candidate, deliver, mailbox, 1, 3)
+    later(days=2)
+    sign(citizen, 3, 8, given_name="elodie")
+    deliver()
+    page = confirm(citizen, mailbox)
+    assert "ont rejoint votre signature" in page.text(".succes")
+    assert page.text(".compte") == "3 engagements sur 10"
+    assert statuses(app) == ["confirmed", "merged"]
+    assert page.text("#engagement-3 .depuis") != page.text("#engagement-8 .depuis")
+    assert len(citizen.open("/signataires").soup.select(".entree")) == 1
+
+
+def test_two_people_behind_one_mailbox(app, candidate, citizen, deliver, mailbox):
+    signed_and_confirmed(candidate, deliver, mailbox)
+    signed_and_confirmed(citizen, deliver, mailbox, given_name="Marc")
+    assert statuses(app) == ["confirmed", "confirmed"]
+
+
+def test_eleven_people_of_one_list_sign_in_an_evening(app, deliver, mailbox):
+    from tests.support.visitor import Visitor
+
+    for person in ("Anne", "Ben", "Carl", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Jo", "Kim"):
+        signed_and_confirmed(Visitor(app), deliver, mailbox, given_name=person)
+    assert statuses(app) == ["confirmed"] * 11

@@ -1,0 +1,205 @@
+"""My signature: changed, certified, left, found again."""
+
+import re
+
+import pytest
+
+from app.extensions import db
+from app.models import Signature
+from app.signatures import rules
+from tests.support.database import rows
+from tests.support.journeys import ELODIE, come_back, confirm, sign, signed_and_confirmed
+from tests.support.mailbox import link_in, text_of
+
+
+@pytest.fixture
+def own(candidate, deliver, mailbox):
+    return signed_and_confirmed(candidate, deliver, mailbox)
+
+
+def test_what_the_page_shows(own):
+    assert "Élodie Martin" in own.text("main")
+    assert own.text(".signature .adresse") == ELODIE["email"]
+    assert [e["aria-checked"] for e in own.soup.select("[role=checkbox]")].count("true") == 3
+    assert own.text("#engagement-3 .depuis").startswith("Pris le ")
+
+
+def test_each_change_is_dated(own, candidate, citizen, deliver, mailbox, later):
+    later(days=3)
+    page = come_back(candidate, deliver, mailbox).submit("#prendre-1").submit("#prendre-2")
+    assert page.url == "/ma-signature"
+    assert "#engagement-1 .depuis" not in page
+    assert page.text("#engagement-2 .depuis") != page.text("#engagement-3 .depuis")
+    code = re.search("/signataires/([0-9a-f]+)", str(page.soup))[1]
+    public = citizen.open(f"/signataires/{code}")
+    assert "3 engagements sur 10" in public.text()
+    assert "Engagement 1\u00a0:" not in public.text()
+
+
+def test_a_change_by_htmx_keeps_the_date_on_the_line(own):
+    fragment = own.submit("#prendre-2", htmx=True)
+    assert fragment.text("#engagement-2 .depuis").startswith("Pris le ")
+
+
+def test_the_charter_page_is_mine_too(own, candidate):
+    page = candidate.open("/")
+    assert page.text(".compte") == "3 engagements sur 10"
+    assert page[".barre .bouton"]["href"] == "/ma-signature#certificat"
+    assert candidate.open("/signer").url == "/ma-signature"
+
+
+def test_whoever_was_closed_out_elsewhere_begins_a_draft(app, own, candidate):
+    with app.app_context():
+        rules.close(db.session.query(Signature).one())
+        db.session.commit()
+    data = {"taken": "yes", "csrf_token": own["#engagement-9 [name=csrf_token]"]["value"]}
+    assert candidate.send("post", "/engagements/9", data, {}).url == "/"
+    assert candidate.open("/").text(".compte") == "1 engagement sur 10"
+    assert rows(app, "SELECT status, count(*) FROM signature GROUP BY status ORDER BY status") == [
+        ("confirmed", 1),
+        ("draft", 1),
+    ]
+
+
+def test_nothing_left_leaves_the_register(own, candidate, citizen):
+    code = re.search("/signataires/([0-9a-f]+)", str(own.soup))[1]
+    page = own
+    for n in (1, 3, 4):
+        page = page.submit(f"#prendre-{n}")
+    assert "rien à certifier" in page.text()
+    assert candidate.open("/ma-signature/certificat.pdf").url == "/ma-signature"
+    assert citizen.open(f"/signataires/{code}").status == 404
+    assert "0 signature" in citizen.open("/signataires").text()
+
+
+def test_the_certificate(own, candidate):
+    answer = own.submit("#certificat form")
+    assert answer.url == "/ma-signature/certificat.pdf"
+    assert answer.response.data.startswith(b"%PDF-")
+    assert answer.response.mimetype == "application/pdf"
+    assert "certificat-ELODIE-MARTIN-SARLAT-LA-CANEDA.pdf" in answer.response.headers["Content-Disposition"]
+
+
+def test_the_twin_of_the_certificate(app, own, candidate):
+    page = own.submit("#certificat button[formaction]")
+    for commitment in app.extensions["charter"].commitments:
+        assert commitment.text in page.text()
+    for words in ("Élodie Martin", "tête de liste", "Ensemble pour demain", "à Sarlat-la-Canéda"):
+        assert words in page.text()
+    assert page.text().count("Non pris") == 7
+    url = page[".certificat dd a"]["href"]
+    assert url.startswith("http://localhost/verifier/")
+    assert candidate.open(url).text("h1") == "Certificat authentique et à jour"
+
+
+def test_leaving_closes_the_door(own, candidate):
+    page = own.submit("form[action='/ma-signature/fermer']")
+    assert page.url == "/"
+    for path in ("/ma-signature", "/ma-signature/certificat", "/ma-signature/certificat.pdf"):
+        assert candidate.open(path).url == "/retrouver"
+
+
+def test_the_door_closes_by_itself(own, candidate, later):
+    later(minutes=20)
+    assert candidate.open("/ma-signature").url == "/ma-signature"
+    later(minutes=20)
+    assert candidate.open("/ma-signature").url == "/ma-signature"
+    later(minutes=31)
+    assert candidate.open("/ma-signature").url == "/retrouver"
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_press_after_the_door_closed_is_not_taken_for_a_draft(own, candidate, citizen, later, htmx):
+    later(minutes=31)
+    page = own.submit("#prendre-2", htmx=htmx)
+    if htmx:
+        assert page.response.headers["HX-Redirect"] == "/retrouver"
+        page = candidate.open("/retrouver")
+    assert page.url == "/retrouver"
+    assert "n’est pas enregistré" in page.text(".note")
+    assert candidate.open("/").text(".compte") == "0 engagement sur 10"
+
+
+def test_coming_back_from_another_device(own, citizen, deliver, mailbox):
+    page = citizen.open("/retrouver").submit(".formulaire", email="ELODIE.martin@example.org ")
+    assert page.url == "/retrouver/envoye"
+    assert deliver() == 1
+    link = link_in(mailbox.letters[2], "/acces/")
+    page = citizen.open(link)
+    assert citizen.open("/ma-signature").url == "/retrouver", "opening alone opens nothing"
+    page = page.submit("main form")
+    assert page.url == "/ma-signature"
+    page = citizen.open(link)
+    assert page.status == 410
+    assert page.soup.select("main a[href='/retrouver']")
+
+
+def test_an_access_link_lasts_an_hour(own, citizen, deliver, mailbox, later):
+    citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    deliver()
+    later(hours=1, minutes=1)
+    assert citizen.open(link_in(mailbox.letters[2], "/acces/")).status == 410
+
+
+def test_the_answer_is_the_same_for_an_unknown_address(own, citizen, deliver):
+    known = citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    unknown = citizen.open("/retrouver").submit(".formulaire", email="inconnue@example.org")
+    assert str(known.soup) == str(unknown.soup)
+    assert set(known.response.headers.keys()) == set(unknown.response.headers.keys())
+    assert deliver() == 1
+
+
+def test_one_letter_leads_to_all_who_share_an_address(own, citizen, deliver, mailbox):
+    signed_and_confirmed(citizen, deliver, mailbox, given_name="Marc", commune="Le Bugue")
+    citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    deliver()
+    letter = text_of(mailbox.letters[-1])
+    assert "Élodie Martin (Sarlat-la-Canéda)" in letter
+    assert "Marc Martin (Le Bugue)" in letter
+
+
+def test_a_pending_signature_can_be_confirmed_from_there(candidate, citizen, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    assert deliver() == 1
+    assert mailbox.letters[-1]["Subject"] == "Votre lien d’accès"
+    assert confirm(citizen, mailbox).url == "/ma-signature"
+
+
+def test_using_a_link_resets_the_count(own, candidate, deliver, mailbox):
+    for _ in range(6):
+        assert come_back(candidate, deliver, mailbox).url == "/ma-signature"
+
+
+def test_a_page_left_open_before_confirming_elsewhere(candidate, citizen, deliver, mailbox):
+    sign(candidate, 1, 2)
+    left_open = candidate.open("/")
+    deliver()
+    confirm(citizen, mailbox)
+    for _ in range(2):
+        page = left_open.submit("#prendre-3")
+        assert page.url == "/retrouver"
+        assert "n’est pas enregistré" in page.text(".note")
+    assert citizen.open("/ma-signature").text(".compte") == "2 engagements sur 10"
+
+
+def test_asking_often_writes_three_times(own, citizen, deliver):
+    for sent in (1, 1, 1, 0, 0):
+        page = citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+        assert page.url == "/retrouver/envoye"
+        assert deliver() == sent
+
+
+def test_asking_often_does_not_keep_others_from_signing_there(own, citizen, deliver):
+    for _ in range(4):
+        citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+        deliver()
+    sign(citizen, given_name="Marc")
+    assert deliver() == 1
+
+
+def test_a_bad_address(citizen):
+    page = citizen.open("/retrouver").submit(".formulaire", email="elodie")
+    assert page.status == 422
+    assert page["#email"]["value"] == "elodie"

@@ -1,0 +1,229 @@
+"""Taking back what one signed, refusing what somebody else signed, and leaving."""
+
+import pytest
+
+from app import create_app
+from app.extensions import db
+from tests.support.database import dump, rows
+from tests.support.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
+from tests.support.mailbox import html_of, link_in, text_of
+from tests.support.visitor import Visitor, check_typography
+
+
+@pytest.fixture
+def own(candidate, deliver, mailbox):
+    return signed_and_confirmed(candidate, deliver, mailbox)
+
+
+def withdraw(visitor):
+    return visitor.open("/ma-signature").open_link("/ma-signature/retirer").submit("main form")
+
+
+def count(app, table):
+    return rows(app, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608  # our own names
+
+
+def test_two_clicks(own, candidate, citizen):
+    public = citizen.open("/signataires")[".entree .nom a"]["href"]
+    number = own.submit("#certificat button[formaction]").text(".certificat .faits dd:first-of-type")
+    page = withdraw(candidate)
+    assert page.url == "/signature-retiree"
+    assert citizen.open(public).status == 404
+    assert "0 signature" in citizen.open("/signataires").text()
+    assert citizen.open(f"/verifier/{number}").text("h1") == "Signature retirée"
+    assert candidate.open("/ma-signature").url == "/retrouver"
+    assert candidate.open("/").text(".compte") == "0 engagement sur 10"
+
+
+def test_nothing_personal_is_left(app, own, candidate):
+    own.submit("#certificat form")
+    withdraw(candidate)
+    kept = dump(app)
+    assert kept.count(ELODIE["email"]) == 1, "where the last letter is to go"
+    kept = kept.replace(ELODIE["email"], "").lower()
+    for words in ("élodie", "martin", "24520", "ensemble pour", b"%PDF".hex()):
+        assert words not in kept, words
+
+
+def test_the_last_letter_forgets_its_address(app, own, candidate, deliver):
+    withdraw(candidate)
+    assert deliver() == 1
+    assert "example.org" not in dump(app)
+
+
+def test_withdrawing_and_signing_again_gives_nobody_more_letters(candidate, deliver, mailbox):
+    for _ in range(2):
+        signed_and_confirmed(candidate, deliver, mailbox)
+        for _ in range(3):
+            candidate.open("/ma-signature/corriger").submit(".formulaire", email="cible@example.org")
+            deliver()
+        withdraw(candidate)
+        deliver()
+    assert sum(letter["To"] == "cible@example.org" for letter in mailbox.letters) == 3
+
+
+def test_looking_withdraws_nothing(own, candidate, citizen):
+    for method in ("get", "head", "options"):
+        candidate.client.open("/ma-signature/retirer", method=method.upper())
+    assert "1 signature" in citizen.open("/signataires").text()
+
+
+def test_the_last_letter(own, candidate, deliver, mailbox):
+    withdraw(candidate)
+    assert deliver() == 1
+    letter = mailbox.letters[-1]
+    assert (letter["To"], letter["Subject"]) == (ELODIE["email"], "Votre signature est retirée")
+    check_typography(text_of(letter))
+    assert "Élodie" not in text_of(letter) + html_of(letter)
+
+
+def test_no_way_back_in(own, candidate, citizen, deliver, mailbox):
+    first = link_in(mailbox.letters[0], "/confirmer/")
+    citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    deliver()
+    way_back = link_in(mailbox.letters[-1], "/acces/")
+    withdraw(candidate)
+    deliver()
+    assert citizen.open(way_back).status == 410
+    assert citizen.open(first).status == 410
+    citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    assert deliver() == 0
+
+
+def test_a_letter_that_has_not_left_stays(candidate, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    confirm(candidate, mailbox)  # its letter waits
+    withdraw(candidate)
+    assert deliver() == 1
+    assert mailbox.letters[-1]["Subject"] == "Votre signature est retirée"
+
+
+def test_the_link_of_what_joined_it_is_dead_too(own, candidate, citizen, deliver, mailbox):
+    sign(citizen, 9)
+    deliver()
+    joined = link_in(mailbox.letters[-1], "/confirmer/")
+    confirm(citizen, mailbox)
+    withdraw(candidate)
+    assert citizen.open(joined).status == 404
+
+
+def test_signing_afresh(own, candidate, deliver, mailbox, later):
+    withdraw(candidate)
+    later(days=1)
+    page = signed_and_confirmed(candidate, deliver, mailbox, 2)
+    assert page.text(".compte") == "1 engagement sur 10"
+
+
+# « Ce n’est pas moi »
+
+
+def test_not_me(app, candidate, citizen, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    letter = mailbox.letters[0]
+    assert link_in(letter, "/refuser/") in html_of(letter)
+    page = citizen.open(link_in(letter, "/refuser/"))
+    assert count(app, "signature") == 1, "opening is not pressing"
+    page = page.submit("main form")
+    assert page.url == "/refuser/fait"
+    for table in ("signature", "pledge", "consent"):
+        assert count(app, table) == 0, table
+    assert citizen.open(link_in(letter, "/confirmer/")).status == 404
+    assert candidate.open("/signer/envoye").url == "/signer"
+    assert candidate.open("/").text(".compte") == "0 engagement sur 10"
+
+
+def test_not_me_gives_nobody_more_letters(candidate, citizen, deliver, mailbox):
+    for _ in range(6):
+        sign(candidate)
+        if deliver():
+            citizen.open(link_in(mailbox.letters[-1], "/refuser/")).submit("main form")
+    assert len(mailbox.letters) == 3
+
+
+def test_a_link_that_was_refused_stays_dead(candidate, citizen, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    first = mailbox.letters[0]
+    citizen.open(link_in(first, "/refuser/")).submit("main form")
+    sign(candidate, given_name="Marc")
+    deliver()
+    assert citizen.open(link_in(first, "/confirmer/")).status == 410
+    assert citizen.open(link_in(mailbox.letters[-1], "/confirmer/")).status == 200
+
+
+def test_not_me_stops_the_letters_that_wait(candidate, citizen, deliver, mailbox, later):
+    sign(candidate)
+    deliver()
+    later(minutes=1)
+    candidate.open("/signer/envoye").submit(".formulaire")
+    citizen.open(link_in(mailbox.letters[0], "/refuser/")).submit("main form")
+    assert deliver() == 0
+
+
+def test_not_me_comes_too_late_once_confirmed(own, citizen, mailbox):
+    assert citizen.open(link_in(mailbox.letters[0], "/refuser/")).status == 410
+    assert "1 signature" in citizen.open("/signataires").text()
+
+
+def test_not_me_is_not_for_another_address(candidate, citizen, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    citizen.open(f"{link_in(mailbox.letters[0], '/confirmer/')}/corriger").submit(
+        ".formulaire", email="autre@example.org"
+    )
+    assert citizen.open(link_in(mailbox.letters[0], "/refuser/")).status == 410
+
+
+# Sessions
+
+
+def test_a_copied_cookie_opens_nothing_after_leaving(own, candidate, citizen):
+    copied = candidate.client.get_cookie("paraphe").value
+    citizen.client.set_cookie("paraphe", copied)
+    assert citizen.open("/ma-signature").url == "/ma-signature"
+    own.submit("form[action='/ma-signature/fermer']")
+    citizen.client.set_cookie("paraphe", copied)
+    assert citizen.open("/ma-signature").url == "/retrouver"
+
+
+def test_a_new_session_at_each_opening(candidate, deliver, mailbox):
+    tick(candidate, 1)
+    with candidate.client.session_transaction() as session:
+        before = dict(session)
+    sign(candidate, 1)
+    deliver()
+    confirm(candidate, mailbox)
+    with candidate.client.session_transaction() as session:
+        assert "draft" not in session
+        assert session.get("csrf_token") != before.get("csrf_token")
+
+
+@pytest.mark.parametrize("fallbacks", [["k" * 40], ["o" * 40, "k" * 40], ["k" * 40, "o" * 40]])
+def test_a_new_secret_breaks_nothing(settings, mailbox, fallbacks):
+    """The secret is changed under open sessions, open forms and letters on their way."""
+
+    def site(secret, former):
+        app = create_app(settings | {"SECRET_KEY": secret, "SECRET_KEY_FALLBACKS": former})
+        with app.app_context():
+            db.create_all()
+        return app
+
+    before, after = site("k" * 40, []), site("n" * 40, fallbacks)
+    visitor = Visitor(before)
+    form = tick(visitor, 1, 2)
+    deliver = lambda app: app.test_cli_runner().invoke(args=["letters", "deliver"])  # noqa: E731
+    sign(visitor)
+    deliver(before)
+    cookie = visitor.client.get_cookie("paraphe").value
+    visitor.client = after.test_client()
+    visitor.client.set_cookie("paraphe", cookie)
+    page = form.submit("#prendre-5")
+    assert page.text(".compte") == "5 engagements sur 10", "the draft and the open form"
+    page = confirm(visitor, mailbox)
+    assert page.url == "/ma-signature", "the letter on its way"
+    assert visitor.open("/ma-signature").url == "/ma-signature"
+    for app in (before, after):
+        with app.app_context():
+            db.engine.dispose()

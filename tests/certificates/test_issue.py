@@ -1,0 +1,322 @@
+"""Certificates as rows: made when asked for, kept byte for byte, followed by the next one."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
+from io import BytesIO
+
+import pytest
+from flask import Flask
+from pypdf import PdfReader
+from sqlalchemy import select
+
+from app.certificates import issue
+from app.certificates.exceptions import CertificateError
+from app.certificates.snapshot import Snapshot, changes
+from app.extensions import db
+from app.models import Certificate, Event, Signature
+from tests.support.journeys import come_back, confirm, sign, signed_and_confirmed
+from tests.support.visitor import Visitor
+
+
+@pytest.fixture
+def own(candidate, deliver, mailbox):
+    """`/ma-signature` of somebody who took 1, 3 and 4, whose letter with the certificate has not left yet."""
+    sign(candidate)
+    deliver()
+    return confirm(candidate, mailbox)
+
+
+def rows(app: Flask) -> list[Certificate]:
+    with app.app_context():
+        return list(db.session.scalars(select(Certificate).order_by(Certificate.id)))
+
+
+def download(page) -> bytes:
+    """Press the button; return the file."""
+    answer = page.submit("#certificat form")
+    assert answer.response.mimetype == "application/pdf"
+    return answer.response.data
+
+
+def test_nothing_is_issued_before_it_is_asked_for(app, own, candidate):
+    assert rows(app) == []
+    for path in ("/ma-signature/certificat", "/ma-signature/certificat.pdf"):
+        assert candidate.open(path).url == "/ma-signature"
+    assert rows(app) == []
+
+
+def test_asking_twice_gives_the_same_bytes(app, own, candidate, deliver, mailbox):
+    pdf = download(own)
+    assert download(candidate.open("/ma-signature")) == pdf
+    assert candidate.open("/ma-signature/certificat.pdf").response.data == pdf
+    deliver()
+    (enclosed,) = mailbox.letters[-1].iter_attachments()
+    assert enclosed.get_content() == pdf
+    (row,) = rows(app)
+    assert row.sha256 == hashlib.sha256(pdf).hexdigest()
+    assert row.number in PdfReader(BytesIO(pdf)).metadata.title
+
+
+def test_the_letter_issues_it_too(app, own, candidate, deliver, mailbox):
+    deliver()
+    (enclosed,) = mailbox.letters[-1].iter_attachments()
+    assert download(own) == enclosed.get_content()
+    assert len(rows(app)) == 1
+
+
+def test_the_row_holds_all_that_it_says(app, own):
+    download(own)
+    (row,) = rows(app)
+    read = Snapshot.from_json(row.content, number=row.number, issued_on=date(2026, 3, 1), url="")
+    charter = app.extensions["charter"]
+    assert read.commitments == charter.commitments
+    assert (read.title, read.edition, read.organisation) == (
+        charter.title,
+        charter.edition,
+        charter.organisation,
+    )
+    assert (read.full_name, read.commune, read.list_name) == (
+        "Élodie Martin",
+        "Sarlat-la-Canéda",
+        "Ensemble pour demain",
+    )
+    assert set(read.taken) == {1, 3, 4}
+    assert json.loads(json.dumps(read.to_json())) == row.content
+
+
+def test_a_change_makes_the_next_one(app, own, candidate):
+    first = download(own)
+    page = candidate.open("/ma-signature").submit("#prendre-2")
+    assert candidate.open("/ma-signature/certificat.pdf").url == "/ma-signature", "not what was signed"
+    second = download(page)
+    assert second != first
+    former, present = rows(app)
+    assert former.number != present.number
+    assert former.content["taken"].keys() == {"1", "3", "4"}
+    assert present.content["taken"].keys() == {"1", "2", "3", "4"}
+
+
+def test_what_is_true_again_is_issued_already(app, own, candidate):
+    first = download(own)
+    page = candidate.open("/ma-signature").submit("#prendre-2").submit("#prendre-2")
+    assert download(page) == first
+    assert len(rows(app)) == 1
+
+
+def test_signing_again_makes_the_next_one(app, own, citizen, candidate, deliver, mailbox):
+    first = download(own)
+    sign(citizen, 9, list_name="Une autre liste")
+    deliver()
+    page = confirm(citizen, mailbox)
+    assert download(page) != first
+    assert [row.content["list_name"] for row in rows(app)] == ["Ensemble pour demain", "Une autre liste"]
+
+
+def test_each_issue_is_in_the_journal(app, own):
+    download(own)
+    download(own)
+    with app.app_context():
+        events = db.session.scalars(select(Event.what)).all()
+    assert events.count("certified") == 1
+
+
+def test_read_here(own, candidate):
+    page = own.submit("#certificat button[formaction]")
+    assert page.url == "/ma-signature/certificat"
+    assert page.text(".certificat .nom") == "Élodie Martin"
+
+
+def test_many_presses_make_one(app, own, candidate):
+    """Fourteen presses at once, of which the first to be stored wins."""
+    token = own["#certificat [name=csrf_token]"]["value"]
+    cookie = candidate.client.get_cookie("paraphe")
+
+    def press(_):
+        browser = Visitor(app)
+        browser.client.set_cookie("paraphe", cookie.value)
+        return browser.client.post(
+            "/ma-signature/certificat.pdf", data={"csrf_token": token}, follow_redirects=True
+        ).data
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(press, range(14)))) == 1
+    assert len(rows(app)) == 1
+
+
+def meanwhile(candidate: Visitor, act: Callable[[Visitor], object]) -> None:
+    """Do something on another device of the same person, in a thread: contexts are not shared."""
+    other = Visitor(candidate.client.application)
+    other.client.set_cookie("paraphe", candidate.client.get_cookie("paraphe").value)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(act, other).result()
+
+
+def test_a_change_while_it_is_drawn_is_not_overlooked(app, own, candidate, monkeypatch):
+    draw = issue.draw_certificate
+    drawn = []
+
+    def slowly(snapshot):
+        drawn.append(set(snapshot.taken))
+        if len(drawn) == 1:
+            meanwhile(candidate, lambda other: other.open("/ma-signature").submit("#prendre-2"))
+        return draw(snapshot)
+
+    monkeypatch.setattr(issue, "draw_certificate", slowly)
+    text = PdfReader(BytesIO(download(own))).pages[0].extract_text()
+    assert drawn == [{1, 3, 4}, {1, 2, 3, 4}]
+    assert "4 engagements sur 10" in text
+    assert len(rows(app)) == 1
+
+
+def test_giving_all_back_while_it_is_drawn(app, own, candidate, monkeypatch):
+    draw = issue.draw_certificate
+
+    def give_all_back(other):
+        page = other.open("/ma-signature")
+        for number in (1, 3, 4):
+            page = page.submit(f"#prendre-{number}")
+
+    def slowly(snapshot):
+        meanwhile(candidate, give_all_back)
+        return draw(snapshot)
+
+    monkeypatch.setattr(issue, "draw_certificate", slowly)
+    page = own.submit("#certificat form")
+    assert page.url == "/ma-signature"
+    assert "rien à certifier" in page.text()
+    assert rows(app) == []
+
+
+def test_withdrawing_while_it_is_drawn(app, own, candidate, monkeypatch):
+    draw = issue.draw_certificate
+
+    def slowly(snapshot):
+        meanwhile(candidate, lambda other: other.open("/ma-signature/retirer").submit("main form"))
+        return draw(snapshot)
+
+    monkeypatch.setattr(issue, "draw_certificate", slowly)
+    assert own.submit("#certificat form").url == "/retrouver"
+    assert rows(app) == []
+
+
+@pytest.mark.parametrize("stage", ["draw_certificate", "seal_certificate"])
+def test_what_cannot_be_made_is_said_and_the_signature_stands(app, own, candidate, monkeypatch, stage):
+    def fail(*_, **__):
+        raise CertificateError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(issue, stage, fail)
+        page = own.submit("#certificat form")
+    assert page.status == 503
+    assert "n’a pas pu être établi" in page.text("#certificat [role=alert]")
+    assert "Signature confirmée" in page.text()
+    assert rows(app) == []
+    assert download(page).startswith(b"%PDF")
+
+
+def test_a_letter_waits_for_its_certificate(app, own, deliver, mailbox, later, monkeypatch):
+    def fail(*_, **__):
+        raise CertificateError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(issue, "seal_certificate", fail)
+        assert deliver() == 0
+    later(minutes=2)
+    assert deliver() == 1
+    assert list(mailbox.letters[-1].iter_attachments())
+
+
+def test_a_letter_about_nothing_left_has_no_certificate(own, candidate, deliver, mailbox):
+    page = own
+    for number in (1, 3, 4):
+        page = page.submit(f"#prendre-{number}")
+    assert deliver() == 1
+    assert not list(mailbox.letters[-1].iter_attachments())
+    assert "joint" not in mailbox.letters[-1].get_body(("plain",)).get_content()
+
+
+def test_another_edition_is_not_certified(app, own, candidate):
+    pdf = download(own)
+    charter = app.extensions["charter"]
+    app.extensions["charter"] = replace(charter, preamble="Autre chose.")
+    page = candidate.open("/ma-signature")
+    assert "a changé depuis votre signature" in page.text("#certificat")
+    assert "#certificat form" not in page
+    token = page["#engagement-2 [name=csrf_token]"]["value"]
+    answer = candidate.client.post("/ma-signature/certificat.pdf", data={"csrf_token": token})
+    assert answer.headers["Location"] == "/ma-signature"
+    app.extensions["charter"] = charter
+    assert download(candidate.open("/ma-signature")) == pdf
+
+
+def test_coming_back_finds_it(own, candidate, citizen, deliver, mailbox):
+    pdf = download(own)
+    assert download(come_back(citizen, deliver, mailbox)) == pdf
+
+
+# What has changed, in words
+
+SAID = Snapshot(
+    number="7K4M-92XQ-PTB3",
+    issued_on=date(2026, 3, 1),
+    url="",
+    edition="e" * 64,
+    campaign="",
+    title="",
+    organisation="",
+    commitments=(),
+    full_name="Zoé Lé",
+    role="colistier·ère",
+    list_name="Ensemble",
+    insee="24067",
+    commune="Le Bugue",
+    at="au Bugue",
+    taken={},
+)
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ({"full_name": "Zoé Le Goff"}, ("Nom", "Zoé Lé", "Zoé Le Goff")),
+        ({"role": "élu·e"}, ("Qualité", "colistier·ère", "élu·e")),
+        ({"list_name": None}, ("Liste", "Ensemble", "sans liste")),
+        ({"insee": "24520", "commune": "Sarlat"}, ("Commune", "Le Bugue", "Sarlat")),
+    ],
+)
+def test_changes_of_the_person(now, told):
+    present = replace(SAID, **now)
+    (change,) = changes(SAID, present)
+    assert (change.what, change.before, change.after) == told
+    assert not SAID.says_the_same_as(present)
+
+
+def test_changes_of_the_commitments(app):
+    commitments = app.extensions["charter"].commitments
+    before = replace(
+        SAID, commitments=commitments, taken={1: date(2026, 3, 1), 2: date(2026, 3, 1), 3: date(2026, 3, 1)}
+    )
+    after = replace(before, taken={1: date(2026, 3, 1), 3: date(2026, 3, 5), 4: date(2026, 3, 4)})
+    assert [(c.what, c.before, c.after) for c in changes(before, after)] == [
+        ("Engagement 2", "pris le 1er\u00a0mars 2026", "non pris"),
+        ("Engagement 3", "pris le 1er\u00a0mars 2026", "pris le 5\u00a0mars 2026"),
+        ("Engagement 4", "non pris", "pris le 4\u00a0mars 2026"),
+    ]
+    assert not before.says_the_same_as(after)
+
+
+def test_what_makes_no_difference():
+    later = replace(SAID, number="other", issued_on=date(2026, 4, 1), campaign="Autre", at="ailleurs")
+    assert later.says_the_same_as(SAID)
+    assert changes(SAID, later) == []
+
+
+def test_signed_and_confirmed_has_one(app, candidate, deliver, mailbox):
+    signed_and_confirmed(candidate, deliver, mailbox)
+    with app.app_context():
+        (signature,) = db.session.scalars(select(Signature))
+        assert len(signature.certificates) == 1

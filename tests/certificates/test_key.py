@@ -1,0 +1,478 @@
+"""The key of the seal: made once, refused in words, replaced without losing what it sealed."""
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    pkcs12,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from app import create_app
+from app.certificates.exceptions import Verdict
+from app.certificates.key import (
+    DOCUMENT_SIGNING,
+    KeyUnusable,
+    former_file,
+    load_key,
+    new_key,
+    open_key,
+    read_key,
+    seal_key,
+)
+from app.certificates.numbers import new_number
+from app.certificates.seal import examine, seal
+from app.config import ConfigError
+from tests.certificates.test_seal import PDF
+from tests.support.authority import bought, issue
+from tests.test_architecture import APP
+
+ROOT = APP.parent
+NOW = datetime.now(UTC)
+SECRET = "un secret que personne ne lit"
+
+
+def make():
+    return new_key("charte.example", "Adhérents", datetime.now(UTC))
+
+
+def packed(private_key, certificate=None, others=None, passphrase=b""):
+    protection = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    return pkcs12.serialize_key_and_certificates(b"x", private_key, certificate, others, protection)
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# Made at the first start
+
+
+def test_it_is_made_once_and_kept_to_oneself(tmp_path):
+    path = tmp_path / "instance" / "seal.p12"
+    keys = [load_key(path, "", make, NOW) for _ in range(2)]
+    assert len({key.fingerprint for key in keys}) == 1
+    assert mode(path) == 0o600
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_processes_that_start_together_agree(tmp_path):
+    path = tmp_path / "seal.p12"
+    program = (
+        "import sys, time; from datetime import UTC, datetime; from pathlib import Path\n"
+        "from app.certificates.key import load_key, new_key\n"
+        "print('ready', flush=True); sys.stdin.readline(); now = datetime.now(UTC)\n"
+        "def make():\n"
+        "    key = new_key('charte.example', 'Adhérents', now); time.sleep(0.2); return key\n"
+        "print(load_key(Path(sys.argv[1]), '', make, now).fingerprint)"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, path],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    fingerprints = {process.communicate()[0].strip() for process in processes}
+    assert fingerprints == {read_key(path, "").fingerprint}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_its_certificate_says_what_readers_want():
+    key = new_key("charte.example", "Adhérents", NOW)
+    extensions = key.certificate.extensions
+    usage = extensions.get_extension_for_class(x509.KeyUsage)
+    assert usage.critical
+    assert usage.value.digital_signature
+    assert usage.value.content_commitment
+    assert not usage.value.key_cert_sign
+    purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert set(purposes) == {DOCUMENT_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION}
+    assert not extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    assert extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["charte.example"]
+    assert isinstance(key.private_key.curve, ec.SECP256R1)
+    assert key.certificate.subject == key.certificate.issuer
+    assert key.subject == key.issuer == "CN=charte.example,O=Adhérents"
+    assert key.organisation == "Adhérents"
+    assert NOW - timedelta(days=2) < key.not_before < NOW - timedelta(hours=1)
+    assert key.days_left(NOW) // 365 == 10
+    assert len(key.fingerprint) == 64
+    assert key.pem().startswith(b"-----BEGIN CERTIFICATE-----")
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("a" * 64, "a" * 64),
+        ("a" * 65, "a" * 64),
+        ("les adhérents " * 5, "les adhérents les adhérents les adhérents les adhérents les"),
+        (f"{'a' * 32} {'b' * 31} c", f"{'a' * 32} {'b' * 31}"),
+    ],
+)
+def test_long_names_are_cut_between_words(name, short):
+    subject = new_key("charte.example", name, NOW).certificate.subject
+    assert [a.value for a in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)] == [short]
+
+
+def test_the_passphrase_protects_it(tmp_path):
+    path = tmp_path / "seal.p12"
+    key = load_key(path, SECRET, make, NOW)
+    assert read_key(path, SECRET).fingerprint == key.fingerprint
+    for other in ("", "autre"):
+        with pytest.raises(KeyUnusable):
+            read_key(path, other)
+    (tmp_path / "open.p12").write_bytes(packed(key.private_key, key.certificate))
+    with pytest.raises(KeyUnusable):
+        read_key(tmp_path / "open.p12", SECRET)
+
+
+# Refused in words
+
+P256 = ec.generate_private_key(ec.SECP256R1())
+OTHER = ec.generate_private_key(ec.SECP256R1())
+WEAK = rsa.generate_private_key(65537, 1024)  # noqa: S505  (to be refused)
+USUAL = packed(P256, issue("x", P256), passphrase=SECRET.encode())
+
+
+def with_weak_key(private_key):
+    return packed(private_key, issue("x", private_key), passphrase=SECRET.encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "not a PKCS#12 file"),
+        (b"-----BEGIN PRIVATE KEY-----", "not a PKCS#12 file"),
+        (USUAL[:-1], "not a PKCS#12 file"),
+        (USUAL[: len(USUAL) // 2], "not a PKCS#12 file"),
+        (packed(P256, issue("x", P256), passphrase=b"another"), "its passphrase is another"),
+        (packed(None, issue("x", P256), passphrase=SECRET.encode()), "holds no private key"),
+        (packed(P256, passphrase=SECRET.encode()), "holds no certificate of its private key"),
+        (
+            packed(P256, None, [issue("x", OTHER)], passphrase=SECRET.encode()),
+            "holds no certificate of its private key",
+        ),
+        (with_weak_key(WEAK), "RSA of 2048 bits at least"),
+        (with_weak_key(ec.generate_private_key(ec.SECP521R1())), "not P-256"),
+        (with_weak_key(ec.generate_private_key(ec.SECP256K1())), "not P-256"),
+        (
+            pkcs12.serialize_key_and_certificates(
+                b"x",
+                key := ed25519.Ed25519PrivateKey.generate(),
+                None,
+                None,
+                BestAvailableEncryption(SECRET.encode()),
+            ),
+            "not P-256",
+        ),
+    ],
+)
+def test_what_cannot_seal_is_refused_in_words(tmp_path, content, reason):
+    path = tmp_path / "seal.p12"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=reason) as refused:
+        load_key(path, SECRET, make, NOW)
+    assert str(path) in refused.value.message
+    assert "flask --app app seal create" in refused.value.message
+    assert SECRET not in refused.value.message
+    assert path.read_bytes() == content
+
+
+def test_a_key_and_a_certificate_of_two_pairs_are_refused(monkeypatch):
+    other = pkcs12.PKCS12Certificate(issue("x", OTHER), None)  # most tools refuse to write such a file
+    content = pkcs12.PKCS12KeyAndCertificates(P256, other, [])
+    monkeypatch.setattr(pkcs12, "load_pkcs12", lambda *_: content)
+    with pytest.raises(ValueError, match="holds no certificate of its private key"):
+        open_key(b"", "")
+
+
+def test_a_folder_that_is_none_is_refused_in_words(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
+    for name, reason in (
+        ("file/seal.p12", "Not a directory"),
+        ("folder", "Is a directory"),
+        ("link", "No such file"),
+    ):
+        with pytest.raises(ConfigError, match=reason):
+            load_key(tmp_path / name, "", make, NOW)
+
+
+def test_a_key_that_others_own_is_refused_in_words(tmp_path, monkeypatch):
+    load_key(tmp_path / "seal.p12", "", make, NOW)
+
+    def refuse(path, *_, **__):  # the tests may run as root, who reads everything
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ConfigError, match="Permission denied"):
+        load_key(tmp_path / "seal.p12", "", make, NOW)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_former_certificates_that_cannot_be_read_are_not_forgotten(tmp_path, content):
+    load_key(tmp_path / "seal.p12", "", make, NOW)
+    (tmp_path / "seal-former.pem").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"seal-former.pem cannot be read as certificates") as refused:
+        load_key(tmp_path / "seal.p12", "", make, NOW)
+    assert not isinstance(refused.value, KeyUnusable)  # another key would not help
+
+
+@pytest.mark.parametrize(
+    "private_key",
+    [P256, ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 2048)],
+    ids=["P-256", "P-384", "RSA"],
+)
+def test_a_bought_key_drops_in(tmp_path, private_key):
+    (tmp_path / "seal.p12").write_bytes(bought(private_key, SECRET.encode()))
+    key = load_key(tmp_path / "seal.p12", SECRET, make, NOW)
+    assert key.organisation == "Acheteur"
+    assert key.issuer == "CN=Autorité"
+    assert {c.subject.rfc4514_string() for c in key.chain} == {"CN=Autorité", "CN=Racine"}
+    assert x509.load_pem_x509_certificates(key.pem()) == [key.certificate, *key.chain]
+
+
+# What a start says
+
+
+def test_a_start_says_what_needs_somebody(tmp_path, caplog):
+    path = tmp_path / "seal.p12"
+
+    def said(**later):
+        caplog.clear()
+        load_key(path, "", make, datetime.now(UTC) + timedelta(**later))
+        return [(record.levelname, record.getMessage()) for record in caplog.records]
+
+    assert said() == []
+    assert said(days=3590) == []
+    ((level, message),) = said(days=3600)
+    assert level == "WARNING"
+    assert "ends in 51 days" in message
+    ((level, message),) = said(days=3653)
+    assert level == "ERROR"
+    assert "is good from" in message
+    ((level, _),) = said(days=-2)
+    assert level == "ERROR"
+    path.chmod(0o640)
+    ((level, message),) = said()
+    assert level == "WARNING"
+    assert "others may read it" in message
+
+
+# In the application
+
+
+@pytest.fixture
+def flask(settings, monkeypatch):
+    """Run one ``flask`` command in an application made for it."""
+
+    def run(*arguments, typed=""):
+        runner = create_app(settings).test_cli_runner()
+        return runner.invoke(args=["seal", *arguments], input=typed)
+
+    return run
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "seal.p12"
+
+
+def test_an_application_has_its_key(app, path):
+    with app.app_context():
+        assert seal_key.organisation == "les adhérents Dordogne de la CRESS Nouvelle-Aquitaine"
+        assert seal_key.subject.startswith("CN=localhost,")
+        assert seal_key.fingerprint == read_key(path, "").fingerprint
+        assert examine(seal(PDF, seal_key, number=new_number()), seal_key.certificates).numbers
+
+
+def test_the_factory_reads_no_key_but_the_server_does(site, path):
+    path.write_bytes(b"junk")
+    environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
+    command = [sys.executable, "-c", "import app; app.create_app(); import wsgi"]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert run.returncode == 4
+    assert run.stderr.startswith(
+        f"Error: The key of the seal, {path}, cannot be used (it is not a PKCS#12 file"
+    )
+    assert run.stderr.count("\n") == 1
+
+
+def test_it_starts_in_a_daemon_of_a_server(site):
+    """Of `multiprocessing`, that is: it may have no children by the same means."""
+    program = (
+        "from multiprocessing import Process\n"
+        "worker = Process(target=__import__, args=('wsgi',), daemon=True)\n"
+        "worker.start(); worker.join(); print(worker.exitcode)"
+    )
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, cwd=ROOT, env=site.environment, capture_output=True, text=True, check=True)
+    assert run.stdout == "0\n", run.stderr
+
+
+@pytest.mark.parametrize("former", [[], [make().certificate]])
+def test_a_server_seals_with_the_key_of_its_start(site, path, former):
+    key = make()
+    path.write_bytes(packed(key.private_key, key.certificate))
+    if former:
+        former_file(path).write_bytes(former[0].public_bytes(Encoding.PEM))
+    program = (
+        "import sys, wsgi; from pathlib import Path\n"
+        "for file in sys.argv[1:]: Path(file).write_bytes(b'junk')\n"
+        "key = wsgi.app.extensions['seal']()\n"
+        "print(key.fingerprint, *(one.serial_number for one in key.former))"
+    )
+    environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
+    command = [sys.executable, "-c", program, path, former_file(path)]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == [key.fingerprint, *(str(one.serial_number) for one in former)]
+
+
+def test_a_server_that_cannot_start_says_why(site, path):
+    path.write_bytes(b"junk")
+    environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
+    command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "wsgi:app"]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert run.returncode
+    assert "Error: The key of the seal" in run.stderr
+    assert run.stderr.count("Traceback") <= 1, "gunicorn's own, when a worker does not boot"
+
+
+def test_workers_made_one_key(site):
+    assert [file.name for file in site.folder.glob("seal*")] == ["seal.p12"]
+    assert read_key(site.folder / "seal.p12", "").subject.startswith("CN=127.0.0.1,")
+
+
+def test_show(flask, path):
+    assert "No such file" in flask("show").output
+    key = load_key(path, "", make, NOW)
+    said = flask("show").output
+    for words in (key.subject, key.issuer, key.fingerprint, "3651", str(path), "0 former"):
+        assert words in said
+
+
+def test_create_keeps_what_was(flask, path):
+    before = load_key(path, "", make, NOW)
+    content = path.read_bytes()
+    sealed = seal(PDF, before, number=new_number())
+
+    assert flask("create", typed="n\n").exit_code
+    assert path.read_bytes() == content
+
+    done = flask("create", typed="y\n")
+    assert done.exit_code == 0, done.output
+    assert "Restart the site" in done.output
+    assert "1 former" in done.output
+    assert "cannot be read" not in done.output
+    after = read_key(path, "")
+    assert after.fingerprint != before.fingerprint
+    assert after.former == (before.certificate,)
+    assert examine(sealed, after.certificates).verdict is Verdict.INTACT
+    (kept,) = path.parent.glob("seal-2*.p12")
+    assert kept.read_bytes() == content
+    assert mode(kept) == mode(path) == 0o600
+
+    assert flask("create", "--yes").exit_code == 0
+    again = read_key(path, "")
+    assert again.former == (before.certificate, after.certificate)
+    assert len(list(path.parent.glob("seal-2*.p12"))) == 2
+
+
+def test_create_is_the_way_out(flask, path):
+    path.write_bytes(b"junk")
+    path.chmod(0o644)
+    assert "cannot be used" in flask("show").output
+    done = flask("create", "--yes")
+    assert done.exit_code == 0
+    assert "append its certificate in PEM" in done.output
+    assert read_key(path, "").former == ()
+    (kept,) = path.parent.glob("seal-2*.p12")
+    assert kept.read_bytes() == b"junk"
+    assert mode(kept) == 0o600
+
+
+def test_the_first_key_may_be_bought(flask, path, settings, tmp_path):
+    settings["SEAL_PASSPHRASE"] = SECRET
+    delivered = tmp_path / "delivered.p12"
+    delivered.write_bytes(bought(rsa.generate_private_key(65537, 2048), b"theirs"))
+    done = flask("import", str(delivered), typed="theirs\n")
+    assert done.exit_code == 0, done.output
+    assert "theirs" not in done.output
+    assert "2 of the authority" in done.output
+    assert "kept" not in done.output
+    key = read_key(path, SECRET)
+    assert key.organisation == "Acheteur"
+    assert len(key.chain) == 2
+    assert mode(path) == 0o600
+
+    sealed = seal(PDF, key, number=new_number())
+    flask("create", "--yes")
+    assert examine(sealed, read_key(path, SECRET).certificates).verdict is Verdict.INTACT
+
+
+def test_import_asks_no_passphrase_that_it_was_given(flask, path, tmp_path):
+    delivered = tmp_path / "delivered.p12"
+    delivered.write_bytes(bought(P256, b"theirs"))
+    assert flask("import", str(delivered), "--passphrase", "theirs").exit_code == 0
+    delivered.write_bytes(bought(P256))
+    assert flask("import", str(delivered), typed="\n").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"junk", "not a PKCS#12 file"),
+        (bought(P256, b"theirs"), "its passphrase is another"),
+        (packed(P256), "holds no certificate"),
+        (bought(P256, usage=["digital_signature"]), "does not seal"),
+        (bought(P256, usage=["key_encipherment"], purpose=ExtendedKeyUsageOID.SERVER_AUTH), "does not seal"),
+    ],
+)
+def test_import_tries_before_it_replaces(flask, path, tmp_path, content, reason):
+    load_key(path, "", make, NOW)
+    before = path.read_bytes()
+    delivered = tmp_path / "delivered.p12"
+    delivered.write_bytes(content)
+    done = flask("import", str(delivered), typed="\n")
+    assert done.exit_code == 1
+    assert reason in done.output
+    assert path.read_bytes() == before
+    assert {file.name for file in tmp_path.glob("*.p12")} == {"seal.p12", "delivered.p12"}
+
+
+def test_create_forgets_no_former_certificate(flask, path):
+    load_key(path, "", make, NOW)
+    path.with_name("seal-former.pem").write_bytes(b"junk")
+    before = path.read_bytes()
+    done = flask("create", "--yes")
+    assert done.exit_code == 1
+    assert "seal-former.pem cannot be read" in done.output
+    assert path.read_bytes() == before
+
+
+def test_a_bad_passphrase_stays_out_of_what_is_said(tmp_path):
+    with pytest.raises(ValueError, match="it is not a PKCS#12 file") as refused:
+        open_key(USUAL, "autre secret")
+    assert "secret" not in str(refused.value)

@@ -1,0 +1,32 @@
+"""The real server, as the README runs it: many at once, and a visitor who lies about the proxy."""
+
+import urllib.request
+
+from tests.support.database import rows
+from tests.support.wire import Wire, at_once
+
+TICKERS = 128
+
+
+def open_charter(wire: Wire, number: int) -> None:
+    assert wire.ask("GET", "/")[0] == 200
+
+
+def take_all_ten(wire: Wire, number: int) -> None:
+    for commitment in range(1, 11):
+        status, fragment = wire.ask("POST", f"/engagements/{commitment}", {"taken": "yes"})
+        assert status == 200
+        assert f'<span class="nombre">{commitment}</span>' in fragment, f"{commitment}: not counted"
+
+
+def test_128_tick_at_once(site):
+    assert at_once(site.url, TICKERS, [open_charter, take_all_ten]) == []
+    (stored,) = rows(site.database, "SELECT count(*), count(DISTINCT signature_id) FROM pledge")
+    assert stored == (TICKERS * 10, TICKERS)
+
+
+def test_a_visitor_cannot_move_the_site(site):
+    request = urllib.request.Request(f"{site.url}/mentions-legales", headers={"SCRIPT_NAME": "/evil"})
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+        assert b"/evil" not in answer.read()

@@ -1,0 +1,169 @@
+"""One address, kept one way, sent where it leads, and doubted once."""
+
+import pytest
+
+from app.extensions import db
+from app.mail import addresses
+from app.models import Letter, LetterKind
+from tests.support.journeys import ELODIE, sign, signed_and_confirmed, tick
+from tests.support.mailbox import link_in
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("elodie@example.org", "elodie@example.org"),
+        ("Elodie.MARTIN@Example.ORG", "elodie.martin@example.org"),
+        ("o’brien@example.org", "o'brien@example.org"),
+        ("e@école.fr", "e@école.fr"),
+        ("e@ÉCOLE.fr", "e@école.fr"),
+        ("e@e\u0301cole.fr", "e@école.fr"),
+        ("e@école。fr", "e@école.fr"),
+        ("e@xn--cole-9oa.fr", "e@école.fr"),
+        ("E@XN--COLE-9OA.FR", "e@école.fr"),
+        ("e@straße.de", "e@straße.de"),
+        ("ivan@пример.рф", "ivan@пример.рф"),
+        ("ivan@пример.com", "ivan@пример.com"),
+    ],
+)
+def test_an_address_is_kept_one_way(typed, kept):
+    assert addresses.parse(typed) == kept
+    assert addresses.parse(addresses.wire(kept)) == kept
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["a@b.fr, c@d.fr", "a@b.fr;c@d.fr", "a@b.fr c@d.fr", "A <a@b.fr>", '"a@b.fr"@example.org',
+     "a@[192.0.2.1]",
+     "éloïse@example.org", "ехample@example.org", "a@ехample.org", "a@éxаmple.org", "a@xn--ample-ywe6i.org",
+     "a@gmаil.com"],
+)  # fmt: skip
+def test_what_is_not_one_address_in_one_script(typed):
+    with pytest.raises(addresses.AddressError):
+        addresses.parse(typed)
+
+
+@pytest.mark.parametrize(
+    ("address", "sent_to"),
+    [
+        ("e@école.fr", "e@xn--cole-9oa.fr"),
+        ("e@straße.de", "e@xn--strae-oqa.de"),  # IDNA 2003 would write to strasse.de, somebody else's
+        ("e@example.org", "e@example.org"),
+    ],
+)
+def test_letters_go_where_the_address_leads(candidate, deliver, mailbox, address, sent_to):
+    page = sign(candidate, email=address)
+    assert page.text(".adresse") == address
+    assert deliver() == 1
+    assert mailbox.letters[0]["X-Envelope-To"] == sent_to
+
+
+def test_two_spellings_of_a_domain_are_one_mailbox(candidate, citizen, deliver, mailbox):
+    signed_and_confirmed(candidate, deliver, mailbox, email="elodie@école.example.org")
+    citizen.open("/retrouver").submit(".formulaire", email="Elodie@xn--cole-9oa.example.org")
+    assert deliver() == 1
+
+
+@pytest.mark.parametrize(
+    ("domain", "meant"),
+    [
+        ("gmial.com", "gmail.com"),
+        ("gmai.com", "gmail.com"),
+        ("gmaill.com", "gmail.com"),
+        ("gnail.com", "gmail.com"),
+        ("gmail.con", "gmail.com"),
+        ("gmail.co", "gmail.com"),
+        ("gmail.fr", "gmail.com"),
+        ("oragne.fr", "orange.fr"),
+        ("wanado.fr", "wanadoo.fr"),
+        ("wanadoo.com", "wanadoo.fr"),
+        ("laposte.ne", "laposte.net"),
+        ("hotmial.fr", "hotmail.fr"),
+        ("homail.com", "hotmail.com"),
+        ("outlok.fr", "outlook.fr"),
+        ("yaho.fr", "yahoo.fr"),
+        ("free.com", "free.fr"),
+        ("iclod.com", "icloud.com"),
+    ],
+)
+def test_a_slip_in_a_well_known_domain_is_seen(domain, meant):
+    assert addresses.suggest(f"elodie.martin@{domain}") == f"elodie.martin@{meant}"
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [*addresses.WELL_KNOWN, "example.org", "mairie-sarlat.fr", "dordogne.fr", "cress-na.org",
+     "ac-bordeaux.fr",
+     "hotmail.be", "yahoo.de", "live.be", "gmail.example.org", "a.fr", "école.fr"],
+)  # fmt: skip
+def test_other_domains_are_not_doubted(domain):
+    assert addresses.suggest(f"elodie@{domain}") is None
+
+
+def doubted(page):
+    assert page.status == 422
+    assert "gmail.com" in page.text("#email-erreur")
+    choices = page.soup.select("[name=email_choice][type=radio]")
+    assert [choice["value"] for choice in choices] == ["elodie@gmail.com", "elodie@gmial.com"]
+    assert not any(choice.has_attr("checked") for choice in choices)
+    assert page["#email"]["value"] == "elodie@gmial.com"
+    return page
+
+
+def at_signer(candidate, deliver, mailbox):
+    tick(candidate, 1)
+    return candidate.open("/signer"), ELODIE
+
+
+def at_sent(candidate, deliver, mailbox):
+    return sign(candidate), {}
+
+
+def at_correct(candidate, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    return candidate.open(link_in(mailbox.letters[0], "/confirmer/") + "/corriger"), {}
+
+
+def at_find(candidate, deliver, mailbox):
+    return candidate.open("/retrouver"), {}
+
+
+@pytest.fixture(params=[at_signer, at_sent, at_correct, at_find])
+def form(request, candidate, deliver, mailbox):
+    page, fields = request.param(candidate, deliver, mailbox)
+    return doubted(page.submit(".formulaire", **fields | {"email": "Elodie@gmial.com"}))
+
+
+def waiting_for(app):
+    """Return where the last letter goes that asks for something."""
+    with app.app_context():
+        asking = Letter.kind.in_((LetterKind.CONFIRM, LetterKind.ACCESS))
+        return db.session.query(Letter).filter(asking).order_by(Letter.id.desc()).first().address
+
+
+@pytest.mark.parametrize(
+    ("choice", "kept"),
+    [
+        ("elodie@gmail.com", "elodie@gmail.com"),
+        ("elodie@gmial.com", "elodie@gmial.com"),
+        (None, "elodie@gmial.com"),
+        ("mallory@example.org", "elodie@gmial.com"),
+    ],
+)
+def test_the_page_asks_once_and_imposes_nothing(app, form, choice, kept):
+    assert form.submit(".formulaire", email_choice=choice).status == 200
+    assert waiting_for(app) == kept
+
+
+def test_another_slip_is_another_question(form):
+    page = form.submit(".formulaire", email="elodie@gmai.com")
+    assert page.status == 422
+    assert "elodie@gmai.com" in {choice["value"] for choice in page.soup.select("[name=email_choice]")}
+
+
+def test_what_was_kept_is_not_doubted_again(app, candidate, deliver, mailbox, later):
+    page = doubted(sign(candidate, email="elodie@gmial.com")).submit(".formulaire")
+    later(seconds=11)
+    assert page.submit(".formulaire").text(".succes")
+    assert waiting_for(app) == "elodie@gmial.com"

@@ -1,0 +1,304 @@
+"""`flask check`: one line for each thing that a site needs, and what is to be done about it."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+
+from app import create_app
+from app.certificates.key import seal_key
+from app.clock import now
+from app.extensions import db
+from app.mail import outbox
+from tests.citizen.test_legal import GIVEN
+from tests.conftest import ROOT
+from tests.support.journeys import sign, tick
+from tests.support.mailbox import free_port
+from tests.support.visitor import Visitor
+
+
+@pytest.fixture
+def complete(settings):
+    """Make a site that lacks nothing: migrated, sealed, its facts given."""
+
+    def make(**changes: object) -> Flask:
+        app = create_app(settings | GIVEN | changes)
+        with app.app_context():
+            upgrade()
+            assert seal_key.days_left(now()) > 3000
+            db.engine.dispose()
+        return app
+
+    return make
+
+
+def check(app: Flask) -> tuple[int, dict[str, str]]:
+    """Run the command; return its status, and each line by what it is about."""
+    run = app.test_cli_runner().invoke(args=["check"])
+    assert "Traceback" not in run.output
+    with app.app_context():
+        db.engine.dispose()
+    lines = {}
+    for line in run.output.splitlines():
+        level, rest = line.split(maxsplit=1)
+        subject, _, words = rest.partition(": ")
+        lines[subject] = f"{level} {words}"
+    return run.exit_code, lines
+
+
+def test_a_site_that_lacks_nothing(complete, mailbox):
+    status, lines = check(complete())
+    assert status == 0
+    assert {line.split()[0] for line in lines.values()} == {"ok"}
+    assert list(lines) == [
+        "charter", "legal pages", "terms", "seal", "database", "purge", "outbox", "ledger", "files", "limits",
+        "relay",
+    ]  # fmt: skip
+    assert lines["relay"] == f"ok 127.0.0.1:{mailbox.port} answers"
+    assert lines["database"].startswith("ok reachable, at 0")
+    assert lines["seal"] in ("ok 3651 days left", "ok 3652 days left")
+    assert mailbox.letters == []
+
+
+def test_a_setting_whose_name_is_not_quite_one(complete):
+    status, lines = check(complete(TRUSTED_PROXY=1, WTF_I18N_ENABLED=True))
+    assert (status, lines["settings"]) == (0, "warning TRUSTED_PROXY is none: TRUSTED_PROXIES is")
+
+
+def test_facts_that_are_missing(complete):
+    status, lines = check(complete(PUBLISHER="", ACCESS_LOG_DAYS=-1))
+    assert (status, lines["legal pages"]) == (1, "error set PUBLISHER, ACCESS_LOG_DAYS")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "words"),
+    [
+        ({"KEEP_PENDING_DAYS": 6}, 1, "error KEEP_PENDING_DAYS is shorter than CONFIRMATION_MAX_AGE"),
+        ({"KEEP_DRAFT_DAYS": 29}, 0, "warning KEEP_DRAFT_DAYS is shorter than PERMANENT_SESSION_LIFETIME"),
+        ({"ACCESS_LOG_DAYS": 31}, 0, "warning ACCESS_LOG_DAYS is above 30"),
+    ],
+)
+def test_terms_that_disagree(complete, changes, status, words):
+    found, lines = check(complete(**changes))
+    assert found == status
+    assert lines["terms"].startswith(words)
+
+
+def test_a_relay_that_is_down(complete, mailbox):
+    app = complete()
+    mailbox.stop()
+    status, lines = check(app)
+    mailbox.start()
+    assert status == 1
+    assert lines["relay"].startswith(f"error 127.0.0.1:{mailbox.port}: ConnectionRefusedError")
+    assert check(app)[0] == 0
+
+
+def test_a_relay_that_says_no(complete):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse() -> None:
+            connection, _ = server.accept()
+            connection.sendall(b"554 not here\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        status, lines = check(complete(MAIL_PORT=server.getsockname()[1]))
+        thread.join()
+    assert status == 1
+    assert "554" in lines["relay"]
+
+
+def test_a_relay_that_does_not_let_us_in(complete):
+    app = complete(MAIL_USERNAME="charte", MAIL_PASSWORD="secret")
+    status, lines = check(app)
+    assert (status, lines["relay"].split()[0]) == (1, "error")
+    assert "AUTH" in lines["relay"]
+    assert "secret" not in lines["relay"]
+    app.extensions["mail"].username = ""
+    assert check(app)[0] == 0
+
+
+def test_a_relay_without_the_promised_encryption(complete):
+    app = complete(MAIL_USE_TLS=True)
+    status, lines = check(app)
+    assert (status, lines["relay"].split()[0]) == (1, "error")
+    assert "STARTTLS" in lines["relay"]
+    app.extensions["mail"].use_tls = False
+    assert check(app)[0] == 0
+
+
+def test_the_relay_is_all_that_is_looked_up(complete, monkeypatch):
+    asked = []
+
+    def note(name):
+        real = getattr(socket, name)
+
+        def look_up(*what, **named):
+            if threading.current_thread() is threading.main_thread():  # the server of these tests has its own
+                asked.append((name, *what[:1]))
+            return real(*what, **named)
+
+        monkeypatch.setattr(socket, name, look_up)
+
+    app = complete()
+    for name in ("getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname"):
+        note(name)
+    assert check(app)[0] == 0
+    assert asked == [("getaddrinfo", "127.0.0.1")]
+
+
+def test_a_database_that_was_not_brought_up_to_date(settings):
+    app = create_app(settings | GIVEN)
+    status, lines = check(app)
+    assert status == 1
+    is_a_file = app.config["SQLALCHEMY_DATABASE_URI"].startswith("sqlite")
+    assert lines["database"].startswith("error ")
+    nothing = " is not there: `upgrade` makes" if is_a_file else "error at none, the program at 0"
+    assert nothing in lines["database"]
+    with app.app_context():
+        upgrade()
+        downgrade(revision="0003")
+        db.engine.dispose()
+    status, lines = check(app)
+    assert status == 1
+    assert lines["database"].startswith("error at 0003, the program at ")
+    assert "purge" not in lines
+
+
+def test_a_database_out_of_reach(settings):
+    status, lines = check(
+        create_app(settings | GIVEN | {"SQLALCHEMY_DATABASE_URI": "sqlite:////proc/none/db"})
+    )
+    assert (status, lines["database"].split(":")[0]) == (1, "error /proc/none/db is not there")
+
+
+def test_a_seal_that_ends_and_one_that_cannot_be_read(complete, settings, later):
+    app = complete()
+    with app.app_context():
+        life = seal_key.not_after - now()
+    later(days=life.days - 10)
+    assert check(app)[1]["seal"] == "warning 10 days left"
+    later(days=12)
+    assert check(app)[1]["seal"].startswith("error good from ")
+    Path(str(settings["SEAL_FILE"])).write_bytes(b"no key")
+    assert check(app)[1]["seal"].startswith("error ")
+    Path(str(settings["SEAL_FILE"])).unlink()
+    assert check(app)[1]["seal"].startswith("warning there is no ")
+    assert not Path(str(settings["SEAL_FILE"])).exists(), "looking makes nothing"
+
+
+def test_a_purge_that_nobody_runs(complete, later):
+    app = complete()
+    tick(Visitor(app), 1)
+    later(days=31)
+    assert check(app)[1]["purge"] == "ok nothing is late", "tonight is soon enough"
+    later(days=2)
+    status, lines = check(app)
+    assert status == 1
+    assert lines["purge"].startswith("error due since two days (erased-drafts 1)")
+    app.test_cli_runner().invoke(args=["privacy", "purge"])
+    assert check(app)[1]["purge"] == "ok nothing is late"
+
+
+def test_a_ledger_out_of_reach(complete, settings):
+    status, lines = check(complete(ERASURE_LEDGER=f"{settings['SEAL_FILE']}/erased.txt"))
+    assert (status, lines["ledger"].split()[0]) == (1, "error")
+
+
+def test_a_mandate_that_is_over(complete, later):
+    app = complete()
+    later(days=365 * 7)
+    assert check(app)[1]["charter"].startswith("warning the mandate ended on 2032-03-31")
+
+
+def test_a_charter_that_cannot_be_read_is_one_sentence(settings, tmp_path):
+    (tmp_path / "charter.toml").write_text("title = 1\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
+    for name, value in (settings | {"CHARTER_FILE": f"{tmp_path}/charter.toml"}).items():
+        environment[f"FLASK_{name}"] = "false" if value is False else str(value)
+    command = [sys.executable, "-m", "flask", "--app", "app", "check"]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"Error: {tmp_path}/charter.toml, line 1: ")
+
+
+def test_a_charter_with_fewer_commitments_than_were_signed(complete, settings, tmp_path):
+    app = complete()
+    tick(Visitor(app), 9, 10)
+    text = (ROOT / "app/content/charter.toml").read_text()
+    start = [place.start() for place in re.finditer(r"^\[\[commitments\]\]", text, re.M)][-2]
+    end = re.compile(r"^\[(?!\[commitments\]\])", re.M).search(text, start)
+    for name in ("communes.csv", "former-names.csv"):
+        shutil.copy(ROOT / "app/data" / name, tmp_path)
+    (tmp_path / "charter.toml").write_text(text[:start] + text[end.start() :])
+    status, lines = check(create_app(settings | GIVEN | {"CHARTER_FILE": str(tmp_path / "charter.toml")}))
+    assert status == 1
+    assert lines["commitments"].startswith("error people signed 9, 10, which the charter lacks")
+
+
+def test_letters_that_nobody_tries(complete, later, mailbox):
+    app = complete()
+    sign(Visitor(app))
+    later(minutes=20)
+    status, lines = check(app)
+    assert (status, lines["outbox"]) == (
+        1,
+        "error a letter is late and nobody tries any: is the site running?",
+    )
+    mailbox.answer = "550 no such user"
+    with app.app_context():
+        outbox.deliver_due()
+    status, lines = check(app)
+    assert (status, lines["outbox"]) == (0, "warning letters leave; 1 refused by the relay for good")
+
+
+@pytest.mark.sqlite
+def test_a_database_that_is_gone_is_not_made_anew(complete, settings):
+    app = complete()
+    file = Path(str(settings["SQLALCHEMY_DATABASE_URI"]).removeprefix("sqlite:///"))
+    file.unlink()
+    status, lines = check(app)
+    assert (status, "restore" in lines["database"], file.exists()) == (1, True, False)
+
+
+def test_a_clock_that_went_back(complete, later):
+    app = complete()
+    later(days=2)
+    sign(Visitor(app))
+    later(days=-2)
+    status, lines = check(app)
+    assert status == 1
+    assert lines["clock"].startswith("error something happened at ")
+
+
+@pytest.mark.sqlite
+def test_a_disk_that_is_nearly_full(complete, monkeypatch):
+    monkeypatch.setattr("app.ops.health.DISK_NOTICE", 2**63)
+    status, lines = check(complete())
+    assert (status, lines["disk"].split()[0]) == (0, "warning")
+    monkeypatch.setattr("app.ops.health.DISK_FULL", 2**63)
+    status, lines = check(complete())
+    assert (status, lines["disk"].split()[0]) == (1, "error")
+
+
+def test_secrets_that_anybody_may_read(complete, settings):
+    app = complete()
+    Path(str(settings["SEAL_FILE"])).chmod(0o644)
+    status, lines = check(app)
+    assert (status, lines["files"]) == (1, f"error anybody here may read {settings['SEAL_FILE']}: chmod o=")
+
+
+def test_a_store_of_limits_that_is_away(complete):
+    store = f"redis://127.0.0.1:{free_port()}/0"
+    status, lines = check(complete(RATELIMIT_STORAGE_URI=store, RATELIMIT_ENABLED=True))
+    assert (status, lines["limits"].split()[0]) == (0, "warning")
