@@ -1,15 +1,15 @@
-// Says when a tick was not saved, or a search not made. Everything else is htmx's attributes, or plain HTML.
+// Show that a tick was not saved, or that a search failed. Everything else is htmx attributes, or plain HTML.
 "use strict";
 
-function sayFailed(event) {
-  const progress = document.querySelector("[data-echec]");
+function showFailure(event) {
+  const status = document.querySelector("[data-failure]");
   const stale = event.detail.ctx.response?.status === 400; // the form outlived its session
   const words = document.createElement("span");
-  words.className = "echec";
-  words.textContent = (stale && progress.dataset.perime) || progress.dataset.echec;
-  progress.querySelector(".enregistre, .echec")?.remove();
-  progress.append(words);
+  words.className = "failure";
+  words.textContent = (stale && status.dataset.stale) || status.dataset.failure;
+  status.querySelector(".saved, .failure")?.remove();
+  status.append(words);
 }
 
-document.addEventListener("htmx:response:error", sayFailed); // the server answered no
-document.addEventListener("htmx:error", sayFailed); // it did not answer
+document.addEventListener("htmx:response:error", showFailure); // the server answered with an error
+document.addEventListener("htmx:error", showFailure); // no answer came

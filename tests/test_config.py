@@ -119,11 +119,11 @@ def test_the_development_mailbox_shows_the_link(settings, monkeypatch, tmp_path)
     sign(visitor)
     page = visitor.open("/dev/courrier")
     link = page["pre a[href*='/confirmer/']"]["href"]
-    assert visitor.open(link).submit(".formulaire", agreed="y").url == "/ma-signature"
+    assert visitor.open(link).submit(".form", agreed="y").url == "/ma-signature"
     page = visitor.open("/dev/courrier")
     assert "Votre certificat est joint" in page.text()
     assert "Courriel sans objet" in page.text()
-    html = visitor.client.get(page.soup.select(".courriel a[href^='/dev/courrier/']")[0]["href"])
+    html = visitor.client.get(page.soup.select(".letter a[href^='/dev/courrier/']")[0]["href"])
     assert "Votre signature est confirmée" in html.text
 
 

@@ -141,6 +141,6 @@ def test_forced_colours_still_tell_what_is_ticked(scheme: str, open_page: OpenPa
         shape = case(page, 3).evaluate(
             "e => { const s = getComputedStyle(e); return [s.borderWidth, s.borderStyle]; }"
         )
-        looks.append((shape, case(page, 3).locator(".coche").screenshot()))
+        looks.append((shape, case(page, 3).locator(".checkmark").screenshot()))
     assert looks[0][0] != looks[1][0]
     assert looks[0][1] != looks[1][1]

@@ -40,7 +40,7 @@ def test_correct_move_and_withdraw(device: str, open_page: OpenPage, site: Site)
     page = open_page(link_in(letter_to(new, site, before, "/demenager/"), "/demenager/"), **DEVICES[device])
     page.get_by_role("button", name="Confirmer cette adresse").click()
     expect(page).to_have_url(re.compile("/ma-signature$"))
-    expect(page.locator(".signature .adresse")).to_have_text(new.email)
+    expect(page.locator(".signature .address")).to_have_text(new.email)
     page.locator("#contact button").click()
     expect(page.locator("#contact")).to_contain_text("Vous avez accepté")
 

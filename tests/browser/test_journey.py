@@ -53,7 +53,7 @@ def test_from_the_first_tick_to_the_certificate_and_back(
 
     page.goto("/ma-signature")
     page.get_by_role("button", name="fermer ma session").click()
-    expect(page.locator("#progression")).to_contain_text("0 engagement sur 10")
+    expect(page.locator("#progress")).to_contain_text("0 engagement sur 10")
     assert not shown(page)
     page.goto("/ma-signature")
     expect(page).to_have_url(re.compile("/retrouver$"))
@@ -68,11 +68,11 @@ def test_from_the_first_tick_to_the_certificate_and_back(
 
 def _tick_seven_and_change_their_mind(page: Page, touch: bool) -> None:
     tick(page, *TAKEN, touch=touch)
-    expect(page.locator("#progression")).to_contain_text("7 engagements sur 10")
+    expect(page.locator("#progress")).to_contain_text("7 engagements sur 10")
     page.reload()
     assert shown(page) == TAKEN
     tick(page, 4, taken=False, touch=touch)
-    expect(page.locator("#progression")).to_contain_text("6 engagements sur 10")
+    expect(page.locator("#progress")).to_contain_text("6 engagements sur 10")
     tick(page, 4, touch=touch)
     page.get_by_role("link", name="Continuer").first.click()
     expect(page).to_have_url(re.compile("/signer$"))
@@ -84,8 +84,8 @@ def _send_an_empty_form(page: Page) -> None:
         submit(page)
     assert answer.value.status == 422
     expect(page).to_have_title(re.compile("^Erreur\N{NO-BREAK SPACE}: "))
-    expect(page.locator("#erreurs")).to_be_focused()
-    links = page.locator("#erreurs a")
+    expect(page.locator("#errors")).to_be_focused()
+    links = page.locator("#errors a")
     fields = [link.get_attribute("href") or "" for link in links.all()]
     assert len(fields) == 7
     for link, field in zip(links.all(), fields, strict=True):
@@ -96,7 +96,7 @@ def _send_an_empty_form(page: Page) -> None:
 def _say_who_they_are(page: Page, someone: Person, choice: str | None) -> None:
     fill(page, someone, consent=choice is not None)
     submit(page)
-    expect(page.locator("#erreurs a")).to_have_count(1)
+    expect(page.locator("#errors a")).to_have_count(1)
     expect(page.get_by_label("Prénom")).to_have_value(someone.given_name)
     expect(page.get_by_label("Nom", exact=True)).to_have_value(someone.family_name)
     expect(page.get_by_label(someone.role)).to_be_checked()
@@ -117,7 +117,7 @@ def _confirm(page: Page, someone: Person, commune: str) -> None:
     expect(page.locator("main")).to_contain_text(commune)
     button = page.get_by_role("button", name="Confirmer ma signature")
     button.click()
-    expect(page.locator("#erreurs")).to_be_focused()
+    expect(page.locator("#errors")).to_be_focused()
     page.get_by_label(f"Je suis {someone.full_name}").check()
     button.click()
     expect(page).to_have_url(re.compile("/ma-signature$"))

@@ -19,7 +19,7 @@ def crowd(site: Site) -> list[str]:
 
 
 def names(page: Page) -> list[str]:
-    return page.locator(".entree .nom").all_inner_texts()
+    return page.locator(".entry .name").all_inner_texts()
 
 
 def test_as_one_types(open_page: OpenPage, crowd: list[str]) -> None:
@@ -38,9 +38,9 @@ def test_as_one_types(open_page: OpenPage, crowd: list[str]) -> None:
     page.get_by_text("Plus de critères").press("Enter")
     page.get_by_label("Qualité").select_option("elu")
     expect(page).to_have_url(re.compile(r"qualite=elu$"))
-    expect(page.locator(".entree .qualite").first).to_contain_text("élu·e")
+    expect(page.locator(".entry .role").first).to_contain_text("élu·e")
     field.fill("personne de ce nom")
-    expect(page.locator("#resultats")).to_contain_text("Personne ne correspond encore à cette recherche.")
+    expect(page.locator("#results")).to_contain_text("Personne ne correspond encore à cette recherche.")
     expect(page.get_by_role("status")).to_contain_text("0 signature confirmée")
 
     found = page.url

@@ -27,7 +27,7 @@ def test_to_be_asked_again_and_then_to_wait(browser: Browser, tmp_path: Path, da
         fill(page, MARIE)
         submit(page)
         expect(page.get_by_role("heading", name="Envoyez encore une fois")).to_be_visible()
-        expect(page.locator("#erreurs")).to_be_focused()
+        expect(page.locator("#errors")).to_be_focused()
         expect(page.get_by_label("Prénom")).to_have_value("Marie")
         assert not found_by_axe(page)
         submit(page)

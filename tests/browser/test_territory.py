@@ -78,7 +78,7 @@ def test_one_press_goes_past_the_map(open_page: OpenPage) -> None:
     assert box["height"] >= 24
     assert passing.evaluate("e => getComputedStyle(e).clipPath") == "none", "it must be seen"
     page.keyboard.press("Tab")
-    first = page.locator(".carte > svg a").first
+    first = page.locator(".map > svg a").first
     expect(first).to_be_focused()
     expect(first).to_have_accessible_name(re.compile(r"^Abjat-sur-Bandiat\s: "))
     page.keyboard.press("Shift+Tab")
@@ -87,7 +87,7 @@ def test_one_press_goes_past_the_map(open_page: OpenPage) -> None:
     expect(page.locator("summary").first).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    expect(page.locator(".lieux a").first).to_be_focused()
+    expect(page.locator(".by-commune a").first).to_be_focused()
 
 
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
@@ -95,12 +95,12 @@ def test_the_focus_is_seen(width: int, scheme: str, open_page: OpenPage) -> None
     page = open_page("/territoire", width=width, color_scheme=scheme, reduced_motion="reduce")
     page.locator("summary").first.click()
     for selector in (
-        ".carte > svg a >> nth=40",
+        ".map > svg a >> nth=40",
         "summary >> nth=1",
-        ".lieux th a >> nth=0",
-        ".engagements a >> nth=2",
-        "[aria-labelledby=par-epci] thead a >> nth=3",
-        "[aria-labelledby=par-epci] tbody a >> nth=5",
+        ".by-commune th a >> nth=0",
+        ".by-commitment a >> nth=2",
+        "[aria-labelledby=by-epci-title] thead a >> nth=3",
+        "[aria-labelledby=by-epci-title] tbody a >> nth=5",
     ):
         where = page.locator(selector)
         where.scroll_into_view_if_needed()
@@ -123,7 +123,7 @@ def test_the_focus_is_seen(width: int, scheme: str, open_page: OpenPage) -> None
 def test_what_has_the_focus_is_not_under_the_panels(width: int, open_page: OpenPage) -> None:
     """The row of panels stays in sight: going backwards, links come from under it."""
     page = open_page("/territoire", width=width, reduced_motion="reduce")
-    links = page.locator("[aria-labelledby=par-epci] tbody a")
+    links = page.locator("[aria-labelledby=by-epci-title] tbody a")
     links.last.focus()
     for _ in range(21):
         page.keyboard.press("Shift+Tab")
@@ -144,7 +144,7 @@ def test_nothing_sticks_out_or_is_cut(width: int, open_page: OpenPage) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     overlapping = page.evaluate(
-        """() => [...document.querySelectorAll(".parts tbody tr")].filter(line => {
+        """() => [...document.querySelectorAll(".by-area tbody tr")].filter(line => {
             const cells = [...line.cells].map(cell => {
                 const range = document.createRange();
                 range.selectNodeContents(cell);
@@ -161,7 +161,7 @@ def test_nothing_sticks_out_or_is_cut(width: int, open_page: OpenPage) -> None:
 def test_bars_are_drawn_as_they_are_told(open_page: OpenPage) -> None:
     """By the pixel: what a style sheet does to a drawing, no markup tells."""
     page = open_page("/territoire")
-    bars = page.locator(".ensemble > svg, .engagements td svg, .parts td svg").evaluate_all(
+    bars = page.locator(".overview > svg, .by-commitment td svg, .by-area td svg").evaluate_all(
         """bars => bars.map(bar => {
             const board = bar.getBoundingClientRect(), [rect] = bar.children;
             const told = rect.getBoundingClientRect();
@@ -180,7 +180,7 @@ def test_bars_are_drawn_as_they_are_told(open_page: OpenPage) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_forced_colours_still_tell_how_full(scheme: str, open_page: OpenPage) -> None:
     page = open_page("/territoire", forced_colors="active", color_scheme=scheme)
-    colours = page.locator(".ensemble > svg").evaluate(
+    colours = page.locator(".overview > svg").evaluate(
         """bar => {
             const probe = document.body.appendChild(document.createElement("p"));
             const named = name => { probe.style.color = name; return getComputedStyle(probe).color; };

@@ -40,11 +40,11 @@ def press_at_once(page: Page, *numbers: int) -> None:
 def test_a_press_swaps_its_line_and_nothing_else(open_page: OpenPage) -> None:
     page = open_page("/")
     others = {f"line{n}": f"#engagement-{n}" for n in range(1, 11) if n != 3}
-    remember(page, pressed="#engagement-3", progress="#progression", segments="#segments", **others)
+    remember(page, pressed="#engagement-3", progress="#progress", segments="#segments", **others)
     tick(page, 3)
-    expect(page.locator("#progression")).to_contain_text("1 engagement sur 10")
-    expect(page.locator("#progression")).to_contain_text("Enregistré")
-    expect(page.locator("#segments .pris")).to_have_text(["3"])
+    expect(page.locator("#progress")).to_contain_text("1 engagement sur 10")
+    expect(page.locator("#progress")).to_contain_text("Enregistré")
+    expect(page.locator("#segments .is-taken")).to_have_text(["3"])
     assert not is_same(page, "pressed")
     assert all(is_same(page, name) for name in ("progress", "segments", *others))
     assert page.locator("#engagement-3").count() == 1
@@ -105,8 +105,8 @@ def test_five_fast_presses_are_all_stored(open_page: OpenPage) -> None:
     press_at_once(page, 1, 3, 5, 7, 9)
     for number in (1, 3, 5, 7, 9):
         is_taken(page, number)
-    expect(page.locator("#progression")).to_contain_text("5 engagements sur 10")
-    expect(page.locator("#segments .pris")).to_have_text(["1", "3", "5", "7", "9"])
+    expect(page.locator("#progress")).to_contain_text("5 engagements sur 10")
+    expect(page.locator("#segments .is-taken")).to_have_text(["1", "3", "5", "7", "9"])
     assert stored(page) == {1, 3, 5, 7, 9}
 
 
@@ -117,17 +117,17 @@ def test_a_press_that_was_not_stored_says_so(failure: str, open_page: OpenPage) 
     page.route(ANSWERS, FAILURES[failure])
     for number in (2, 3):
         case(page, number).click()
-        expect(page.locator("#progression .echec")).to_have_text("Pas enregistré, réessayez.")
-    expect(page.locator("#progression")).not_to_contain_text("Enregistré")
-    expect(page.locator("#progression .echec")).to_have_count(1)
+        expect(page.locator("#progress .failure")).to_have_text("Pas enregistré, réessayez.")
+    expect(page.locator("#progress")).not_to_contain_text("Enregistré")
+    expect(page.locator("#progress .failure")).to_have_count(1)
     expect(case(page, 3)).to_be_focused()
     assert shown(page) == stored(page) == {2}
 
     page.unroute(ANSWERS)
     tick(page, 3)
-    expect(page.locator("#progression")).to_contain_text("2 engagements sur 10")
-    expect(page.locator("#progression")).to_contain_text("Enregistré")
-    expect(page.locator(".echec")).to_have_count(0)
+    expect(page.locator("#progress")).to_contain_text("2 engagements sur 10")
+    expect(page.locator("#progress")).to_contain_text("Enregistré")
+    expect(page.locator(".failure")).to_have_count(0)
     assert stored(page) == {2, 3}
 
 
@@ -135,11 +135,11 @@ def test_a_form_that_outlived_its_session_says_to_reload(open_page: OpenPage) ->
     page = open_page("/", tolerate=MADE_TO_FAIL)
     page.context.clear_cookies()
     case(page, 3).click()
-    expect(page.locator("#progression .echec")).to_have_text(re.compile("rechargez la page"))
+    expect(page.locator("#progress .failure")).to_have_text(re.compile("rechargez la page"))
     is_taken(page, 3, False)
 
     page.reload()
-    expect(page.locator(".echec")).to_have_count(0)
+    expect(page.locator(".failure")).to_have_count(0)
     tick(page, 3)
     assert stored(page) == {3}
 
@@ -163,7 +163,7 @@ def test_coming_back_shows_what_is_stored(javascript: bool, open_page: OpenPage)
     tick(other_tab, 5)
     page.go_back()
     assert shown(page) == {3, 5}
-    expect(page.locator("#progression")).to_contain_text("2 engagements sur 10")
+    expect(page.locator("#progress")).to_contain_text("2 engagements sur 10")
 
 
 def test_going_back_over_presses_without_javascript_undoes_none(open_page: OpenPage) -> None:

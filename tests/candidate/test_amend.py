@@ -14,7 +14,7 @@ def own(candidate, deliver, mailbox):
 
 
 def amend(visitor, **changes):
-    return visitor.open("/ma-signature/corriger").submit(".formulaire", **changes)
+    return visitor.open("/ma-signature/corriger").submit(".form", **changes)
 
 
 def journal(app):
@@ -31,11 +31,11 @@ def test_the_form_shows_what_is(own, candidate):
 def test_each_change_is_published_and_dated(app, own, candidate, citizen):
     page = amend(candidate, family_name="Martin-Roux", commune="Le Bugue", role="elu", list_name="")
     assert page.url == "/ma-signature"
-    assert "à jour" in page.text(".succes")
-    public = citizen.open(citizen.open("/signataires")[".entree .nom a"]["href"])
+    assert "à jour" in page.text(".success")
+    public = citizen.open(citizen.open("/signataires")[".entry .name a"]["href"])
     assert public.text("h1") == "Élodie Martin-Roux"
-    assert "élu·e" in public.text(".qualite")
-    assert "au Bugue" in public.text(".qualite")
+    assert "élu·e" in public.text(".role")
+    assert "au Bugue" in public.text(".role")
     assert journal(app)[-4:] == [
         "family-name-corrected",
         "role-corrected",
@@ -45,7 +45,7 @@ def test_each_change_is_published_and_dated(app, own, candidate, citizen):
 
 
 def test_the_certificate_before_is_replaced(own, candidate, citizen):
-    number = own.submit("#certificat button[formaction]").text(".certificat .faits dd:first-of-type")
+    number = own.submit("#certificat button[formaction]").text(".certificate .facts dd:first-of-type")
     amend(candidate, family_name="Martin-Roux")
     page = citizen.open(f"/verifier/{number}")
     assert page.text("h1") == "Certificat authentique, mais remplacé"
@@ -55,7 +55,7 @@ def test_the_certificate_before_is_replaced(own, candidate, citizen):
         "Élodie Martin-Roux",
     ]
     twin = candidate.open("/ma-signature").submit("#certificat button[formaction]")
-    assert twin.text(".certificat .nom") == "Élodie Martin-Roux"
+    assert twin.text(".certificate .name") == "Élodie Martin-Roux"
 
 
 def test_nothing_changed_changes_nothing(app, own, candidate, deliver):
@@ -70,14 +70,14 @@ def test_errors_keep_what_was_typed(own, candidate):
     assert page.status == 422
     assert page.title.startswith("Erreur")
     assert page["#family_name"]["value"] == "Roux"
-    assert {a["href"] for a in page.soup.select("#erreurs a")} == {"#given_name", "#commune"}
+    assert {a["href"] for a in page.soup.select("#errors a")} == {"#given_name", "#commune"}
 
 
 def test_two_do_not_become_one(app, own, candidate, citizen, deliver, mailbox):
     signed_and_confirmed(citizen, deliver, mailbox, given_name="Marc")
     page = amend(citizen, given_name="ELODIE")
     assert page.status == 422
-    assert "existe déjà" in page.text("#erreurs")
+    assert "existe déjà" in page.text("#errors")
     assert page["#given_name"]["value"] == "ELODIE"
     assert "Marc Martin" in citizen.open("/ma-signature").text(".signature")
 
@@ -93,7 +93,7 @@ def test_only_its_owner(citizen):
 def test_a_new_address_is_asked_first(app, own, candidate, citizen, deliver, mailbox):
     page = amend(candidate, email="Nouvelle@example.org")
     assert "nouvelle@example.org" in page.text()
-    present, future = page.soup.select(".signature .adresse")
+    present, future = page.soup.select(".signature .address")
     assert (present.get_text(), future.get_text()) == (ELODIE["email"], "nouvelle@example.org")
     assert deliver() == 2
     asked, told = mailbox.letters[-2:]
@@ -109,13 +109,13 @@ def test_a_new_address_is_asked_first(app, own, candidate, citizen, deliver, mai
     assert "moved" not in journal(app)
     page = page.submit("main form")
     assert page.url == "/ma-signature"
-    assert page.text(".signature .adresse") == "nouvelle@example.org"
+    assert page.text(".signature .address") == "nouvelle@example.org"
     assert journal(app)[-1] == "moved"
     assert citizen.open(link).status == 410
 
 
 def test_the_old_address_opens_nothing_more(own, candidate, citizen, deliver, mailbox):
-    candidate.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    candidate.open("/retrouver").submit(".form", email=ELODIE["email"])
     deliver()
     way_back = link_in(mailbox.letters[-1], "/acces/")
     amend(candidate, email="nouvelle@example.org")
@@ -123,7 +123,7 @@ def test_the_old_address_opens_nothing_more(own, candidate, citizen, deliver, ma
     link = link_in(next(x for x in mailbox.letters if x["To"] == "nouvelle@example.org"), "/demenager/")
     citizen.open(link).submit("main form")
     assert citizen.open(way_back).status == 410
-    citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    citizen.open("/retrouver").submit(".form", email=ELODIE["email"])
     assert deliver() == 0
     assert come_back(citizen, deliver, mailbox, "nouvelle@example.org").url == "/ma-signature"
 
@@ -187,12 +187,12 @@ def test_sessions_of_the_old_address_are_closed(own, candidate, citizen, deliver
 def test_an_old_page_does_not_undo_a_newer_correction(own, candidate):
     old = candidate.open("/ma-signature/corriger")
     amend(candidate, commune="Le Bugue")
-    page = old.submit(".formulaire", given_name="Elodie")
+    page = old.submit(".form", given_name="Elodie")
     assert page.status == 409
-    assert "corrigée ailleurs" in page.text("#erreurs")
+    assert "corrigée ailleurs" in page.text("#errors")
     assert page["#given_name"]["value"] == "Elodie"
     assert "au Bugue" in candidate.open("/ma-signature").text(".signature")
-    assert page.submit(".formulaire").url == "/ma-signature"
+    assert page.submit(".form").url == "/ma-signature"
     assert "à Sarlat" in candidate.open("/ma-signature").text(".signature")
 
 
@@ -243,7 +243,7 @@ def test_who_corrected_their_name_is_known_by_it(own, candidate, citizen, delive
     amend(candidate, family_name="Martin-Roux")
     sign(citizen, 9, family_name="Martin Roux")
     deliver()
-    assert confirm(citizen, mailbox).text(".compte") == "4 engagements sur 10"
+    assert confirm(citizen, mailbox).text(".count") == "4 engagements sur 10"
     sign(Visitor(citizen.client.application), 10)  # by the name before: another person
     deliver()
     assert ".note" not in candidate.open(link_in(mailbox.letters[-1], "/confirmer/"))

@@ -22,7 +22,7 @@ def test_the_page_shows_what_will_be_signed(citizen, link):
     page = citizen.open(link)
     for words in ("Élodie Martin", "tête de liste", "Ensemble pour demain", "à Sarlat-la-Canéda"):
         assert words in page.text("#ce-que-vous-signez")
-    assert len(page.soup.select(".recap li")) == 3
+    assert len(page.soup.select(".commitment-list li")) == 3
     assert not page["#agreed"].has_attr("checked")
     assert len(page.soup.select("main form button")) == 1
 
@@ -35,31 +35,31 @@ def test_opening_confirms_nothing(app, citizen, link):
 
 
 def test_pressing_without_the_box_confirms_nothing(app, citizen, link):
-    page = citizen.open(link).submit(".formulaire")
+    page = citizen.open(link).submit(".form")
     assert page.status == 422
-    assert "Cochez la case" in page.text("#agreed-erreur")
+    assert "Cochez la case" in page.text("#agreed-error")
     assert statuses(app) == ["pending"]
 
 
 def test_confirming_leads_to_a_clean_url_and_opens_the_session(app, citizen, link):
-    page = citizen.open(link).submit(".formulaire", agreed="y")
+    page = citizen.open(link).submit(".form", agreed="y")
     assert page.url == "/ma-signature"
-    assert "confirmée et publiée" in page.text(".succes")
+    assert "confirmée et publiée" in page.text(".success")
     assert statuses(app) == ["confirmed"]
-    assert ".succes" not in citizen.open("/ma-signature")
+    assert ".success" not in citizen.open("/ma-signature")
 
 
 def test_opening_keeps_nothing_of_the_session_before(candidate, link):
     page = candidate.open(link)
     before = page["main form [name=csrf_token]"]["value"]
-    page.submit(".formulaire", agreed="y")
+    page.submit(".form", agreed="y")
     with candidate.client.session_transaction() as session:
         assert "draft" not in session
     assert candidate.send("post", "/ma-signature/fermer", {"csrf_token": before}, {}).status == 400
 
 
 def test_a_second_use_says_so_and_how_to_get_the_certificate(citizen, candidate, link):
-    citizen.open(link).submit(".formulaire", agreed="y")
+    citizen.open(link).submit(".form", agreed="y")
     page = candidate.open(link)
     assert page.text("h1") == "Signature déjà confirmée"
     assert page.soup.select("main a[href='/ma-signature']")
@@ -67,16 +67,16 @@ def test_a_second_use_says_so_and_how_to_get_the_certificate(citizen, candidate,
 
 def test_a_double_click_confirms_once(app, citizen, candidate, link, deliver):
     first, second = citizen.open(link), candidate.open(link)
-    first.submit(".formulaire", agreed="y")
-    assert second.submit(".formulaire", agreed="y").text("h1") == "Signature déjà confirmée"
+    first.submit(".form", agreed="y")
+    assert second.submit(".form", agreed="y").text("h1") == "Signature déjà confirmée"
     assert deliver() == 1
 
 
 def test_who_ticked_is_not_who_confirmed(candidate, citizen, link):
     """The browser that typed an address proves nothing; only the mailbox does."""
-    citizen.open(link).submit(".formulaire", agreed="y")
+    citizen.open(link).submit(".form", agreed="y")
     assert candidate.open("/ma-signature").url == "/retrouver"
-    assert candidate.open("/").text(".compte") == "0 engagement sur 10"
+    assert candidate.open("/").text(".count") == "0 engagement sur 10"
 
 
 def test_expired(citizen, link, later, deliver, mailbox):
@@ -90,7 +90,7 @@ def test_expired(citizen, link, later, deliver, mailbox):
 
 
 def test_expired_after_use_is_still_already_confirmed(citizen, link, later):
-    citizen.open(link).submit(".formulaire", agreed="y")
+    citizen.open(link).submit(".form", agreed="y")
     later(days=30)
     assert citizen.open(link).text("h1") == "Signature déjà confirmée"
 
@@ -105,7 +105,7 @@ def test_a_link_has_one_purpose(citizen, link):
 
 
 def test_a_changed_address_kills_the_link(citizen, candidate, link):
-    candidate.open("/signer/envoye").submit(".formulaire", email="autre@example.org")
+    candidate.open("/signer/envoye").submit(".form", email="autre@example.org")
     page = citizen.open(link)
     assert page.status == 410
     assert "main form" not in page
@@ -114,19 +114,19 @@ def test_a_changed_address_kills_the_link(citizen, candidate, link):
 def test_a_rotated_secret_breaks_no_link(app, citizen, link):
     app.config["SECRET_KEY_FALLBACKS"] = [app.config["SECRET_KEY"]]
     app.config["SECRET_KEY"] = "another-secret-that-is-long-enough-too"
-    assert citizen.open(link).submit(".formulaire", agreed="y").url == "/ma-signature"
+    assert citizen.open(link).submit(".form", agreed="y").url == "/ma-signature"
 
 
 def test_nobody_signs_what_they_were_not_shown(app, citizen, candidate, link):
     page = citizen.open(link)
     tick(candidate, 9)
-    page = page.submit(".formulaire", agreed="y")
+    page = page.submit(".form", agreed="y")
     assert page.status == 409
-    assert "Relisez-la" in page.text("#erreurs")
+    assert "Relisez-la" in page.text("#errors")
     assert not page["#agreed"].has_attr("checked")
-    assert len(page.soup.select(".recap li")) == 4
+    assert len(page.soup.select(".commitment-list li")) == 4
     assert statuses(app) == ["pending"]
-    assert page.submit(".formulaire", agreed="y").url == "/ma-signature"
+    assert page.submit(".form", agreed="y").url == "/ma-signature"
 
 
 def test_everything_released_meanwhile(citizen, candidate, link):
@@ -135,13 +135,13 @@ def test_everything_released_meanwhile(citizen, candidate, link):
         page = page.submit(f"#prendre-{number}")
     page = citizen.open(link)
     assert "0 engagement" in page.text("#ce-que-vous-signez")
-    assert page.submit(".formulaire", agreed="y").status == 409
+    assert page.submit(".form", agreed="y").status == 409
 
 
 def test_correcting_before_confirming(app, citizen, link, deliver):
     page = citizen.open(f"{link}/corriger")
     assert page["#email"]["value"] == ELODIE["email"]
-    page = page.submit(".formulaire", family_name="Martinet", commune="Le Bugue")
+    page = page.submit(".form", family_name="Martinet", commune="Le Bugue")
     assert page.url == link.removeprefix("http://localhost")
     assert "Élodie Martinet" in page.text("#ce-que-vous-signez")
     assert "au Bugue" in page.text("#ce-que-vous-signez")
@@ -149,14 +149,14 @@ def test_correcting_before_confirming(app, citizen, link, deliver):
 
 
 def test_a_bad_correction_is_refused_and_kept(citizen, link):
-    page = citizen.open(f"{link}/corriger").submit(".formulaire", commune="Nulle-Part", family_name="X2")
+    page = citizen.open(f"{link}/corriger").submit(".form", commune="Nulle-Part", family_name="X2")
     assert page.status == 422
     assert page["#family_name"]["value"] == "X2"
     assert "Élodie Martin" in citizen.open(link).text("#ce-que-vous-signez")
 
 
 def test_a_corrected_address_is_confirmed_anew(citizen, link, deliver, mailbox):
-    page = citizen.open(f"{link}/corriger").submit(".formulaire", email="nouvelle@example.org")
+    page = citizen.open(f"{link}/corriger").submit(".form", email="nouvelle@example.org")
     assert page.url == "/confirmer/renvoye"
     assert deliver() == 2
     asked, told = mailbox.letters[1:]
@@ -174,11 +174,11 @@ def test_signing_again_adds_to_the_standing_signature(app, candidate, citizen, d
     sign(citizen, 3, 8, given_name="elodie")
     deliver()
     page = confirm(citizen, mailbox)
-    assert "ont rejoint votre signature" in page.text(".succes")
-    assert page.text(".compte") == "3 engagements sur 10"
+    assert "ont rejoint votre signature" in page.text(".success")
+    assert page.text(".count") == "3 engagements sur 10"
     assert statuses(app) == ["confirmed", "merged"]
-    assert page.text("#engagement-3 .depuis") != page.text("#engagement-8 .depuis")
-    assert len(citizen.open("/signataires").soup.select(".entree")) == 1
+    assert page.text("#engagement-3 .meta") != page.text("#engagement-8 .meta")
+    assert len(citizen.open("/signataires").soup.select(".entry")) == 1
 
 
 def test_two_people_behind_one_mailbox(app, candidate, citizen, deliver, mailbox):

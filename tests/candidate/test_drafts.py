@@ -169,13 +169,13 @@ def test_what_is_confirmed_is_what_was_shown(app, candidate, deliver, mailbox, s
         with looked_at(app) as connection:
             connection.execute(text("UPDATE signature SET touched_at = touched_at"))
             connection.execute(text(statement))
-            came = pool.submit(page.submit, ".formulaire", agreed="y")
+            came = pool.submit(page.submit, ".form", agreed="y")
             wait_for_somebody_to_wait(app)
         page = came.result()
     assert page.status == 409
     assert "Relisez-la" in page.text()
     assert rows(app, "SELECT status FROM signature") == [("pending",)]
-    assert page.submit(".formulaire", agreed="y").url == "/ma-signature"
+    assert page.submit(".form", agreed="y").url == "/ma-signature"
 
 
 @pytest.mark.sqlite

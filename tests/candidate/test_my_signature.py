@@ -19,17 +19,17 @@ def own(candidate, deliver, mailbox):
 
 def test_what_the_page_shows(own):
     assert "Élodie Martin" in own.text("main")
-    assert own.text(".signature .adresse") == ELODIE["email"]
+    assert own.text(".signature .address") == ELODIE["email"]
     assert [e["aria-checked"] for e in own.soup.select("[role=checkbox]")].count("true") == 3
-    assert own.text("#engagement-3 .depuis").startswith("Pris le ")
+    assert own.text("#engagement-3 .meta").startswith("Pris le ")
 
 
 def test_each_change_is_dated(own, candidate, citizen, deliver, mailbox, later):
     later(days=3)
     page = come_back(candidate, deliver, mailbox).submit("#prendre-1").submit("#prendre-2")
     assert page.url == "/ma-signature"
-    assert "#engagement-1 .depuis" not in page
-    assert page.text("#engagement-2 .depuis") != page.text("#engagement-3 .depuis")
+    assert "#engagement-1 .meta" not in page
+    assert page.text("#engagement-2 .meta") != page.text("#engagement-3 .meta")
     code = re.search("/signataires/([0-9a-f]+)", str(page.soup))[1]
     public = citizen.open(f"/signataires/{code}")
     assert "3 engagements sur 10" in public.text()
@@ -38,13 +38,13 @@ def test_each_change_is_dated(own, candidate, citizen, deliver, mailbox, later):
 
 def test_a_change_by_htmx_keeps_the_date_on_the_line(own):
     fragment = own.submit("#prendre-2", htmx=True)
-    assert fragment.text("#engagement-2 .depuis").startswith("Pris le ")
+    assert fragment.text("#engagement-2 .meta").startswith("Pris le ")
 
 
 def test_the_charter_page_is_mine_too(own, candidate):
     page = candidate.open("/")
-    assert page.text(".compte") == "3 engagements sur 10"
-    assert page[".barre .bouton"]["href"] == "/ma-signature#certificat"
+    assert page.text(".count") == "3 engagements sur 10"
+    assert page[".progress-bar .button"]["href"] == "/ma-signature#certificat"
     assert candidate.open("/signer").url == "/ma-signature"
 
 
@@ -54,7 +54,7 @@ def test_whoever_was_closed_out_elsewhere_begins_a_draft(app, own, candidate):
         db.session.commit()
     data = {"taken": "yes", "csrf_token": own["#engagement-9 [name=csrf_token]"]["value"]}
     assert candidate.send("post", "/engagements/9", data, {}).url == "/"
-    assert candidate.open("/").text(".compte") == "1 engagement sur 10"
+    assert candidate.open("/").text(".count") == "1 engagement sur 10"
     assert rows(app, "SELECT status, count(*) FROM signature GROUP BY status ORDER BY status") == [
         ("confirmed", 1),
         ("draft", 1),
@@ -87,7 +87,7 @@ def test_the_twin_of_the_certificate(app, own, candidate):
     for words in ("Élodie Martin", "tête de liste", "Ensemble pour demain", "à Sarlat-la-Canéda"):
         assert words in page.text()
     assert page.text().count("Non pris") == 7
-    url = page[".certificat dd a"]["href"]
+    url = page[".certificate dd a"]["href"]
     assert url.startswith("http://localhost/verifier/")
     assert candidate.open(url).text("h1") == "Certificat authentique et à jour"
 
@@ -117,11 +117,11 @@ def test_a_press_after_the_door_closed_is_not_taken_for_a_draft(own, candidate, 
         page = candidate.open("/retrouver")
     assert page.url == "/retrouver"
     assert "n’est pas enregistré" in page.text(".note")
-    assert candidate.open("/").text(".compte") == "0 engagement sur 10"
+    assert candidate.open("/").text(".count") == "0 engagement sur 10"
 
 
 def test_coming_back_from_another_device(own, citizen, deliver, mailbox):
-    page = citizen.open("/retrouver").submit(".formulaire", email="ELODIE.martin@example.org ")
+    page = citizen.open("/retrouver").submit(".form", email="ELODIE.martin@example.org ")
     assert page.url == "/retrouver/envoye"
     assert deliver() == 1
     link = link_in(mailbox.letters[2], "/acces/")
@@ -135,15 +135,15 @@ def test_coming_back_from_another_device(own, citizen, deliver, mailbox):
 
 
 def test_an_access_link_lasts_an_hour(own, citizen, deliver, mailbox, later):
-    citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    citizen.open("/retrouver").submit(".form", email=ELODIE["email"])
     deliver()
     later(hours=1, minutes=1)
     assert citizen.open(link_in(mailbox.letters[2], "/acces/")).status == 410
 
 
 def test_the_answer_is_the_same_for_an_unknown_address(own, citizen, deliver):
-    known = citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
-    unknown = citizen.open("/retrouver").submit(".formulaire", email="inconnue@example.org")
+    known = citizen.open("/retrouver").submit(".form", email=ELODIE["email"])
+    unknown = citizen.open("/retrouver").submit(".form", email="inconnue@example.org")
     assert str(known.soup) == str(unknown.soup)
     assert set(known.response.headers.keys()) == set(unknown.response.headers.keys())
     assert deliver() == 1
@@ -151,7 +151,7 @@ def test_the_answer_is_the_same_for_an_unknown_address(own, citizen, deliver):
 
 def test_one_letter_leads_to_all_who_share_an_address(own, citizen, deliver, mailbox):
     signed_and_confirmed(citizen, deliver, mailbox, given_name="Marc", commune="Le Bugue")
-    citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    citizen.open("/retrouver").submit(".form", email=ELODIE["email"])
     deliver()
     letter = text_of(mailbox.letters[-1])
     assert "Élodie Martin (Sarlat-la-Canéda)" in letter
@@ -161,7 +161,7 @@ def test_one_letter_leads_to_all_who_share_an_address(own, citizen, deliver, mai
 def test_a_pending_signature_can_be_confirmed_from_there(candidate, citizen, deliver, mailbox):
     sign(candidate)
     deliver()
-    citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    citizen.open("/retrouver").submit(".form", email=ELODIE["email"])
     assert deliver() == 1
     assert mailbox.letters[-1]["Subject"] == "Votre lien d’accès"
     assert confirm(citizen, mailbox).url == "/ma-signature"
@@ -181,25 +181,25 @@ def test_a_page_left_open_before_confirming_elsewhere(candidate, citizen, delive
         page = left_open.submit("#prendre-3")
         assert page.url == "/retrouver"
         assert "n’est pas enregistré" in page.text(".note")
-    assert citizen.open("/ma-signature").text(".compte") == "2 engagements sur 10"
+    assert citizen.open("/ma-signature").text(".count") == "2 engagements sur 10"
 
 
 def test_asking_often_writes_three_times(own, citizen, deliver):
     for sent in (1, 1, 1, 0, 0):
-        page = citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+        page = citizen.open("/retrouver").submit(".form", email=ELODIE["email"])
         assert page.url == "/retrouver/envoye"
         assert deliver() == sent
 
 
 def test_asking_often_does_not_keep_others_from_signing_there(own, citizen, deliver):
     for _ in range(4):
-        citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+        citizen.open("/retrouver").submit(".form", email=ELODIE["email"])
         deliver()
     sign(citizen, given_name="Marc")
     assert deliver() == 1
 
 
 def test_a_bad_address(citizen):
-    page = citizen.open("/retrouver").submit(".formulaire", email="elodie")
+    page = citizen.open("/retrouver").submit(".form", email="elodie")
     assert page.status == 422
     assert page["#email"]["value"] == "elodie"

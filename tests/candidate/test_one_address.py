@@ -67,10 +67,10 @@ def test_eleven_who_all_sign_before_anybody_confirms(app, deliver, mailbox, late
         for letter in asked:
             (name,) = [name for name in waiting if f"Bonjour {name} " in text_of(letter)]
             page = waiting.pop(name).open(link_in(letter, "/confirmer/"))
-            assert page.submit(".formulaire", agreed="y").url == "/ma-signature"
+            assert page.submit(".form", agreed="y").url == "/ma-signature"
         mailbox.letters.clear()
         for visitor in waiting.values():
-            assert visitor.open("/signer/envoye").submit(".formulaire").status == 200
+            assert visitor.open("/signer/envoye").submit(".form").status == 200
     assert "11 signatures" in Visitor(app).open("/signataires").text()
 
 

@@ -11,18 +11,18 @@ def refused(page, field, words):
     """Assert that the page refuses one field, as every error page of ours does."""
     assert page.status == 422
     assert page.title.startswith("Erreur\u00a0: ")
-    assert page["#erreurs"].has_attr("autofocus")
-    assert page["#erreurs"]["tabindex"] == "-1"
-    assert words in page.text(f"#{field}-erreur")
-    (link,) = [a for a in page.soup.select("#erreurs a") if a["href"].removesuffix("-0") == f"#{field}"]
-    assert link.get_text() in page.text(f"#{field}-erreur")
+    assert page["#errors"].has_attr("autofocus")
+    assert page["#errors"]["tabindex"] == "-1"
+    assert words in page.text(f"#{field}-error")
+    (link,) = [a for a in page.soup.select("#errors a") if a["href"].removesuffix("-0") == f"#{field}"]
+    assert link.get_text() in page.text(f"#{field}-error")
     assert page.soup.select(link["href"])
     return page
 
 
 def test_the_page_says_what_was_ticked(candidate):
     tick(candidate, 2, 7)
-    assert "2 engagements sur 10" in candidate.open("/signer").text(".recapitule")
+    assert "2 engagements sur 10" in candidate.open("/signer").text(".taken-summary")
 
 
 def test_boxes_are_never_ticked_for_anybody(candidate):
@@ -33,12 +33,12 @@ def test_boxes_are_never_ticked_for_anybody(candidate):
 def test_signing_leads_to_the_letter(candidate):
     page = sign(candidate)
     assert page.url == "/signer/envoye"
-    assert page.text(".adresse") == ELODIE["email"]
+    assert page.text(".address") == ELODIE["email"]
 
 
 def test_an_empty_form_names_every_field(candidate):
     tick(candidate, 1)
-    page = candidate.open("/signer").submit(".formulaire")
+    page = candidate.open("/signer").submit(".form")
     for field, words in [
         ("given_name", "prénom"),
         ("family_name", "nom"),
@@ -63,9 +63,9 @@ def test_what_was_typed_is_kept(candidate):
 
 
 def test_nothing_ticked_is_refused_with_a_way_back(candidate):
-    page = candidate.open("/signer").submit(".formulaire", **ELODIE)
+    page = candidate.open("/signer").submit(".form", **ELODIE)
     assert page.status == 422
-    assert page["#erreurs a"]["href"] == "/#engagements"
+    assert page["#errors a"]["href"] == "/#engagements"
     assert page["#given_name"]["value"] == "Élodie"
 
 
@@ -95,12 +95,12 @@ def test_a_role_that_is_not_offered(candidate):
 def test_bad_addresses(candidate, address):
     page = sign(candidate, email=address)
     assert page.status == 422
-    assert "#email-erreur" in page
+    assert "#email-error" in page
 
 
 def test_an_address_is_stored_one_way(candidate):
     assert (
-        sign(candidate, email=" Elodie.MARTIN@Example.ORG ").text(".adresse") == "elodie.martin@example.org"
+        sign(candidate, email=" Elodie.MARTIN@Example.ORG ").text(".address") == "elodie.martin@example.org"
     )
 
 
@@ -116,12 +116,12 @@ def test_an_ambiguous_commune_is_chosen_by_radio_button(candidate):
     choices = page.soup.select("[name=commune_choice][type=radio]")
     assert len(choices) > 1
     assert page["#commune"]["value"] == "24200"
-    page = page.submit(".formulaire", commune_choice="24520")
+    page = page.submit(".form", commune_choice="24520")
     assert page.url == "/signer/envoye"
 
 
 def test_a_choice_that_was_not_offered(candidate):
-    page = sign(candidate, commune="24200").submit(".formulaire", commune_choice="24001")
+    page = sign(candidate, commune="24200").submit(".form", commune_choice="24001")
     refused(page, "commune", "Plusieurs communes")
 
 
@@ -171,8 +171,8 @@ def test_what_is_no_name_is_refused(candidate, name):
 def test_markup_in_a_list_name_is_only_text(candidate, citizen, deliver, mailbox):
     signed_and_confirmed(candidate, deliver, mailbox, list_name="<b>{{ 7*7 }}</b> & 'fils'")
     page = citizen.open("/signataires")
-    assert "<b>{{ 7*7 }}</b> & ’fils’" in page.text(".qualite")
-    assert ".qualite b" not in page
+    assert "<b>{{ 7*7 }}</b> & ’fils’" in page.text(".role")
+    assert ".role b" not in page
 
 
 def test_control_characters_are_cleaned_not_refused(candidate, deliver, mailbox):
@@ -185,7 +185,7 @@ def test_coming_back_corrects_the_pending_signature(candidate, deliver, mailbox)
     sign(candidate)
     page = candidate.open("/signer")
     assert page["#given_name"]["value"] == "Élodie"
-    page.submit(".formulaire", family_name="Martinet", publication="y")
+    page.submit(".form", family_name="Martinet", publication="y")
     assert deliver() == 1
     assert "Élodie Martinet" in mailbox.letters[0].get_body(("plain",)).get_content()
 
@@ -193,7 +193,7 @@ def test_coming_back_corrects_the_pending_signature(candidate, deliver, mailbox)
 def test_another_person_begins_afresh_at_the_same_browser(candidate, deliver, mailbox):
     page = sign(candidate)
     page = page.submit("form[action='/signer/autre']")
-    assert page.text(".compte") == "0 engagement sur 10"
+    assert page.text(".count") == "0 engagement sur 10"
     sign(candidate, 2, given_name="Marc")
     assert deliver() == 2
     assert {"Bonjour Élodie Martin,", "Bonjour Marc Martin,"} == {
@@ -203,17 +203,17 @@ def test_another_person_begins_afresh_at_the_same_browser(candidate, deliver, ma
 
 def test_the_address_is_corrected_where_we_say_we_wrote(candidate, deliver, mailbox):
     page = sign(candidate, email="elodi@example.org")
-    page = page.submit(".formulaire", email="elodie@example.org")
-    assert page.text(".adresse") == "elodie@example.org"
-    assert page.text(".succes")
+    page = page.submit(".form", email="elodie@example.org")
+    assert page.text(".address") == "elodie@example.org"
+    assert page.text(".success")
     deliver()
     assert [letter["To"] for letter in mailbox.letters] == ["elodie@example.org"]  # the first one is void
 
 
 def test_a_bad_correction_keeps_the_old_address(candidate):
-    page = sign(candidate).submit(".formulaire", email="elodie@")
+    page = sign(candidate).submit(".form", email="elodie@")
     refused(page, "email", "Cette adresse")
-    assert candidate.open("/signer/envoye").text(".adresse") == ELODIE["email"]
+    assert candidate.open("/signer/envoye").text(".address") == ELODIE["email"]
 
 
 def test_nothing_to_send_again_without_a_signature(candidate):
@@ -223,7 +223,7 @@ def test_nothing_to_send_again_without_a_signature(candidate):
 def test_a_double_click_writes_once_though_the_letter_has_left(candidate, deliver, mailbox):
     page = sign(candidate)
     assert deliver() == 1
-    page.submit(".formulaire")
+    page.submit(".form")
     assert deliver() == 0
 
 
@@ -232,11 +232,11 @@ def test_three_letters_a_day_to_one_address(candidate, deliver, mailbox, later):
     for sent in (1, 1, 1, 0, 0):
         assert deliver() == sent
         later(seconds=11)
-        page = page.submit(".formulaire")
+        page = page.submit(".form")
         assert page.status == 200
         assert "au plus 3\u00a0courriels par jour" in page.text()
     later(days=1, minutes=1)
-    candidate.open("/signer/envoye").submit(".formulaire")
+    candidate.open("/signer/envoye").submit(".form")
     assert deliver() == 1
 
 
@@ -245,7 +245,7 @@ def test_another_browser_cannot_flood_the_same_address(candidate, citizen, deliv
     for _ in range(2):
         assert deliver() == 1
         later(seconds=11)
-        page = page.submit(".formulaire")
+        page = page.submit(".form")
     deliver()
     page = sign(citizen, given_name="Autre")
     assert page.url == "/signer/envoye"
@@ -259,10 +259,10 @@ def test_signing_tells_nothing_of_who_has_signed(candidate, citizen, app, delive
     for address in (ELODIE["email"], "inconnue@example.org"):
         stranger = Visitor(app)
         for _ in range(4):
-            stranger.open("/retrouver").submit(".formulaire", email=address)
+            stranger.open("/retrouver").submit(".form", email=address)
             deliver()
         pages = [sign(stranger, given_name="Autre", email=address)]
-        pages += [stranger.open("/signer/envoye").submit(".formulaire") for _ in range(4)]
+        pages += [stranger.open("/signer/envoye").submit(".form") for _ in range(4)]
         seen.append([(page.status, page.url, page.text().replace(address, "")) for page in pages])
     assert seen[0] == seen[1]
 
@@ -282,5 +282,5 @@ def test_contact_is_agreed_to_by_the_owner_of_the_mailbox(candidate, citizen, de
     assert "m’écrive au sujet de ces engagements" in page.text("#ce-que-vous-signez")
     page = citizen.open(f"{link}/corriger")
     assert page["#contact"].has_attr("checked")
-    page = page.submit(".formulaire", contact=None)
+    page = page.submit(".form", contact=None)
     assert "m’écrive" not in page.text("#ce-que-vous-signez")

@@ -10,7 +10,7 @@ from tests.support.journeys import tick
 def test_the_charter_is_whole(app, candidate):
     page = candidate.open("/")
     charter = app.extensions["charter"]
-    texts = [" ".join(e.get_text().split()) for e in page.soup.select(".carte .texte")]
+    texts = [" ".join(e.get_text().split()) for e in page.soup.select(".commitment .commitment-text")]
     assert texts == [f"Engagement {c.number} : {c.text}" for c in charter.commitments]
     assert charter.introduction in page.text()
     assert charter.purpose in page.text()
@@ -36,8 +36,8 @@ def test_a_tick_without_javascript_comes_back_to_its_line(app, candidate):
     assert urlsplit(response.location).fragment == "engagement-4"
     page = candidate.open("/")
     assert page["#prendre-3"]["aria-checked"] == page["#prendre-4"]["aria-checked"] == "true"
-    assert page.text(".compte") == "2 engagements sur 10"
-    assert page.text(".enregistre") == "Enregistré"
+    assert page.text(".count") == "2 engagements sur 10"
+    assert page.text(".saved") == "Enregistré"
     assert rows(app, "SELECT number FROM pledge ORDER BY number") == [(3,), (4,)]
 
 
@@ -47,20 +47,20 @@ def test_the_browser_keeps_its_draft_for_thirty_days(candidate, later):
     later(days=29)
     page.submit("#prendre-2", htmx=True)
     later(days=29)
-    assert candidate.open("/").text(".compte") == "1 engagement sur 10"
+    assert candidate.open("/").text(".count") == "1 engagement sur 10"
 
 
 def test_saved_is_said_once(candidate):
     tick(candidate, 2)
-    assert ".enregistre" not in candidate.open("/")
+    assert ".saved" not in candidate.open("/")
 
 
 def test_answer_with_htmx_is_the_same_line(candidate):
     fragment = candidate.open("/").submit("#prendre-3", htmx=True)
     assert "<html" not in fragment.response.text
-    assert fragment.text("#progression[hx-swap-oob] .compte") == "1 engagement sur 10"
-    assert fragment.text(".enregistre") == "Enregistré"
-    assert len(fragment.soup.select("#segments[hx-swap-oob] .pris")) == 1
+    assert fragment.text("#progress[hx-swap-oob] .count") == "1 engagement sur 10"
+    assert fragment.text(".saved") == "Enregistré"
+    assert len(fragment.soup.select("#segments[hx-swap-oob] .is-taken")) == 1
     assert {"HX-Request", "HX-Request-Type"} <= set(fragment.response.vary)
 
     page = candidate.open("/")
@@ -97,7 +97,7 @@ def test_two_requests_of_a_new_browser_share_one_draft(app, candidate):
     candidate.client.set_cookie("paraphe", cookie.value)  # as if it had left before the first answer came
     page.submit("#prendre-2")
     assert rows(app, "SELECT count(*) FROM signature") == [(1,)]
-    assert candidate.open("/").text(".compte") == "2 engagements sur 10"
+    assert candidate.open("/").text(".count") == "2 engagements sur 10"
 
 
 def test_nonsense_is_refused(candidate):
@@ -173,4 +173,4 @@ def test_what_is_put_together_is_what_would_be_made(app, candidate):
                 texts.append(mine.sub(r"\1", ask().response.text))
             app.extensions["charter-pages"] = kept
             assert texts[0] == texts[1] == texts[2]
-    assert candidate.open("/").text(".compte") == "8 engagements sur 10"
+    assert candidate.open("/").text(".count") == "8 engagements sur 10"

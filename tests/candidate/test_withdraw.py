@@ -24,15 +24,15 @@ def count(app, table):
 
 
 def test_two_clicks(own, candidate, citizen):
-    public = citizen.open("/signataires")[".entree .nom a"]["href"]
-    number = own.submit("#certificat button[formaction]").text(".certificat .faits dd:first-of-type")
+    public = citizen.open("/signataires")[".entry .name a"]["href"]
+    number = own.submit("#certificat button[formaction]").text(".certificate .facts dd:first-of-type")
     page = withdraw(candidate)
     assert page.url == "/signature-retiree"
     assert citizen.open(public).status == 404
     assert "0 signature" in citizen.open("/signataires").text()
     assert citizen.open(f"/verifier/{number}").text("h1") == "Signature retirée"
     assert candidate.open("/ma-signature").url == "/retrouver"
-    assert candidate.open("/").text(".compte") == "0 engagement sur 10"
+    assert candidate.open("/").text(".count") == "0 engagement sur 10"
 
 
 def test_nothing_personal_is_left(app, own, candidate):
@@ -55,7 +55,7 @@ def test_withdrawing_and_signing_again_gives_nobody_more_letters(candidate, deli
     for _ in range(2):
         signed_and_confirmed(candidate, deliver, mailbox)
         for _ in range(3):
-            candidate.open("/ma-signature/corriger").submit(".formulaire", email="cible@example.org")
+            candidate.open("/ma-signature/corriger").submit(".form", email="cible@example.org")
             deliver()
         withdraw(candidate)
         deliver()
@@ -79,14 +79,14 @@ def test_the_last_letter(own, candidate, deliver, mailbox):
 
 def test_no_way_back_in(own, candidate, citizen, deliver, mailbox):
     first = link_in(mailbox.letters[0], "/confirmer/")
-    citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    citizen.open("/retrouver").submit(".form", email=ELODIE["email"])
     deliver()
     way_back = link_in(mailbox.letters[-1], "/acces/")
     withdraw(candidate)
     deliver()
     assert citizen.open(way_back).status == 410
     assert citizen.open(first).status == 410
-    citizen.open("/retrouver").submit(".formulaire", email=ELODIE["email"])
+    citizen.open("/retrouver").submit(".form", email=ELODIE["email"])
     assert deliver() == 0
 
 
@@ -112,7 +112,7 @@ def test_signing_afresh(own, candidate, deliver, mailbox, later):
     withdraw(candidate)
     later(days=1)
     page = signed_and_confirmed(candidate, deliver, mailbox, 2)
-    assert page.text(".compte") == "1 engagement sur 10"
+    assert page.text(".count") == "1 engagement sur 10"
 
 
 # « Ce n’est pas moi »
@@ -131,7 +131,7 @@ def test_not_me(app, candidate, citizen, deliver, mailbox):
         assert count(app, table) == 0, table
     assert citizen.open(link_in(letter, "/confirmer/")).status == 404
     assert candidate.open("/signer/envoye").url == "/signer"
-    assert candidate.open("/").text(".compte") == "0 engagement sur 10"
+    assert candidate.open("/").text(".count") == "0 engagement sur 10"
 
 
 def test_not_me_gives_nobody_more_letters(candidate, citizen, deliver, mailbox):
@@ -157,7 +157,7 @@ def test_not_me_stops_the_letters_that_wait(candidate, citizen, deliver, mailbox
     sign(candidate)
     deliver()
     later(minutes=1)
-    candidate.open("/signer/envoye").submit(".formulaire")
+    candidate.open("/signer/envoye").submit(".form")
     citizen.open(link_in(mailbox.letters[0], "/refuser/")).submit("main form")
     assert deliver() == 0
 
@@ -171,7 +171,7 @@ def test_not_me_is_not_for_another_address(candidate, citizen, deliver, mailbox)
     sign(candidate)
     deliver()
     citizen.open(f"{link_in(mailbox.letters[0], '/confirmer/')}/corriger").submit(
-        ".formulaire", email="autre@example.org"
+        ".form", email="autre@example.org"
     )
     assert citizen.open(link_in(mailbox.letters[0], "/refuser/")).status == 410
 
@@ -220,7 +220,7 @@ def test_a_new_secret_breaks_nothing(settings, mailbox, fallbacks):
     visitor.client = after.test_client()
     visitor.client.set_cookie("paraphe", cookie)
     page = form.submit("#prendre-5")
-    assert page.text(".compte") == "5 engagements sur 10", "the draft and the open form"
+    assert page.text(".count") == "5 engagements sur 10", "the draft and the open form"
     page = confirm(visitor, mailbox)
     assert page.url == "/ma-signature", "the letter on its way"
     assert visitor.open("/ma-signature").url == "/ma-signature"

@@ -89,7 +89,7 @@ def test_there_are_enough():
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_a_message_or_a_clean_certificate(app, candidate, deliver, mailbox, name):
     tick(candidate, 1)
-    form = candidate.open("/signer")[".formulaire"]
+    form = candidate.open("/signer")[".form"]
     fields = {**ELODIE, "family_name": name, "csrf_token": form.select("[name=csrf_token]")[0]["value"]}
     body = "&".join(f"{key}={quote_plus(value, errors='surrogatepass')}" for key, value in fields.items())
     answer = candidate.client.post(
@@ -97,7 +97,7 @@ def test_a_message_or_a_clean_certificate(app, candidate, deliver, mailbox, name
     )
     page = Page(candidate, answer)
     if page.status == 422:
-        assert page.text("#family_name-erreur")
+        assert page.text("#family_name-error")
         assert page.soup.select("b, img, pdf\\:nextpage, style") == []
         return
     assert (page.status, page.url) == (200, "/signer/envoye"), page.text()

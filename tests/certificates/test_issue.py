@@ -127,7 +127,7 @@ def test_each_issue_is_in_the_journal(app, own):
 def test_read_here(own, candidate):
     page = own.submit("#certificat button[formaction]")
     assert page.url == "/ma-signature/certificat"
-    assert page.text(".certificat .nom") == "Élodie Martin"
+    assert page.text(".certificate .name") == "Élodie Martin"
 
 
 def test_many_presses_make_one(app, own, candidate):

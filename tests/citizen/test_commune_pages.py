@@ -24,7 +24,7 @@ def three(app, later):
 
 
 def counts(page):
-    return [int(line.get_text().split()[0]) for line in page.soup.select(".comptes .depuis")]
+    return [int(line.get_text().split()[0]) for line in page.soup.select(".commitment-counts .meta")]
 
 
 def test_every_commune_has_its_page(app, citizen):
@@ -39,24 +39,25 @@ def test_what_a_commune_says_of_itself(three, citizen):
     page = citizen.open(BOULAZAC)
     assert page.title.startswith("Boulazac Isle Manoire\N{NO-BREAK SPACE}: les signataires")
     assert page.text(".total") == "2 signatures confirmées à Boulazac Isle Manoire"
-    links = {a.get_text(): a["href"] for a in page.soup.select(".faits a")}
+    links = {a.get_text(): a["href"] for a in page.soup.select(".facts a")}
     assert links == {
         "CA Le Grand Périgueux": "/signataires?epci=200040392",
         "Périgueux": "/signataires?arrondissement=243",
     }
     for href in links.values():
         assert entries(citizen.open(href)) == ["Bruno Martin", "Anne Martin"]
-    assert "Atur, Boulazac, Saint-Laurent-sur-Manoire, Sainte-Marie-de-Chignac" in page.text(".faits")
+    assert "Atur, Boulazac, Saint-Laurent-sur-Manoire, Sainte-Marie-de-Chignac" in page.text(".facts")
     assert entries(page) == ["Bruno Martin", "Anne Martin"]
 
 
 def test_counts_are_in_the_order_of_the_charter(three, citizen):
     page = citizen.open(BOULAZAC)
     assert counts(page) == [1, 0, 2, 0, 0, 0, 0, 0, 0, 0]
-    assert [a["href"] for a in page.soup.select(".comptes a")] == [f"/engagements/{n}" for n in range(1, 11)]
-    assert "2 signataires" in page.soup.select(".comptes li")[2].get_text()
-    assert page.soup.select(".comptes li")[0].get_text().endswith("1 signataire")
-    assert len(page.soup.select(".comptes .pris")) == 2
+    links = [a["href"] for a in page.soup.select(".commitment-counts a")]
+    assert links == [f"/engagements/{n}" for n in range(1, 11)]
+    assert "2 signataires" in page.soup.select(".commitment-counts li")[2].get_text()
+    assert page.soup.select(".commitment-counts li")[0].get_text().endswith("1 signataire")
+    assert len(page.soup.select(".commitment-counts .is-taken")) == 2
 
 
 def test_one_signature_is_one(app, citizen):
@@ -68,10 +69,10 @@ def test_one_signature_is_one(app, citizen):
 def test_pages_follow_one_another(three, citizen, monkeypatch, path):
     monkeypatch.setattr(queries, "PAGE_SIZE", 1)
     first = citizen.open(path)
-    second = citizen.open(first["[rel=next].bouton"]["href"])
+    second = citizen.open(first["[rel=next].button"]["href"])
     assert entries(second) != entries(first)
     assert second.url == path
-    back = citizen.open(second["[rel=prev].bouton"]["href"])
+    back = citizen.open(second["[rel=prev].button"]["href"])
     assert entries(back) == entries(first)
     assert citizen.open(f"{path}?apres=nowhere").status == 404
 
@@ -79,7 +80,7 @@ def test_pages_follow_one_another(three, citizen, monkeypatch, path):
 def test_the_second_page_goes_on_with_people(three, citizen, monkeypatch):
     monkeypatch.setattr(queries, "PAGE_SIZE", 1)
     second = citizen.open(citizen.open(BOULAZAC)["[rel=next]"]["href"])
-    for once in (".faits", ".comptes", "#question"):
+    for once in (".facts", ".commitment-counts", "#question"):
         assert once not in second
 
 
@@ -187,9 +188,9 @@ def test_a_commitment_in_full(app, three, citizen):
     for commitment in app.extensions["charter"].commitments:
         page = citizen.open(f"/engagements/{commitment.number}")
         assert page.text("h1") == f"Engagement {commitment.number}"
-        assert page.text(".enonce") == commitment.text
+        assert page.text(".statement") == commitment.text
         assert commitment.label in page.title
-        assert page[".engagement use"]["href"] == f"#affiche-{commitment.number}"
+        assert page[".commitment-detail use"]["href"] == f"#poster-{commitment.number}"
         assert page.soup.select(f"main a[href='/#engagement-{commitment.number}']")
     assert citizen.open("/engagements/11").status == citizen.open("/engagements/0").status == 404
 
@@ -213,7 +214,7 @@ def test_who_took_it_and_of_how_many(three, citizen):
 )  # fmt: skip
 def test_one_commitment_leads_to_the_next(citizen, number, beside):
     page = citizen.open(f"/engagements/{number}")
-    assert {a["rel"][0]: a["href"] for a in page.soup.select(".voisins a")} == beside
+    assert {a["rel"][0]: a["href"] for a in page.soup.select(".neighbours a")} == beside
 
 
 def test_the_same_address_takes_and_shows(candidate):
@@ -228,16 +229,16 @@ def test_a_person_leads_to_their_commune_and_commitments(app, citizen):
     page = citizen.open(f"/signataires/{code}")
     links = [a["href"] for a in page.soup.select("main a")]
     assert links == [BUGUE, "/engagements/2", "/engagements/5", "/signataires"]
-    assert page.text(".qualite a") == "au Bugue"
+    assert page.text(".role a") == "au Bugue"
 
 
 def test_a_commune_that_left_the_file_is_a_name_without_a_page(app, citizen):
     code = listed(app, 2, commune="Le Bugue")
     del app.extensions["communes"]._by_insee["24067"]
     page = citizen.open(f"/signataires/{code}")
-    assert ", à 24067" in page.text(".qualite")
-    assert ".qualite a" not in page
-    assert ".entree .qualite a" not in citizen.open("/signataires")
+    assert ", à 24067" in page.text(".role")
+    assert ".role a" not in page
+    assert ".entry .role a" not in citizen.open("/signataires")
 
 
 def test_a_person_is_told_to_programs_too(app, citizen):

@@ -76,7 +76,7 @@ def test_facts_are_shown_where_they_belong(complete):
 def test_what_is_missing_is_shown_as_missing(citizen):
     assert citizen.open("/mentions-legales").text().count("à compléter") == 3
     privacy = citizen.open("/donnees-personnelles")
-    assert [mark.get_text() for mark in privacy.soup.select(".a-completer")] == [
+    assert [mark.get_text() for mark in privacy.soup.select(".missing-fact")] == [
         "à compléter",
         "à compléter",
         "à compléter",

@@ -73,7 +73,7 @@ def codes_on_pages(app, asked=""):
     page = Visitor(app).open(f"/signataires{asked}")
     codes = []
     while True:
-        codes += [a["href"].rpartition("/")[2] for a in page.soup.select(".entree .nom a")]
+        codes += [a["href"].rpartition("/")[2] for a in page.soup.select(".entry .name a")]
         following = page.soup.select("[rel=next]")
         if not following:
             return codes
@@ -217,11 +217,11 @@ def test_each_line_says_what_its_page_says(lived):
         said = page.text()
         assert page.text("h1") == f"{row['prenom']} {row['nom']}"
         labels = {"tete-de-liste": "tête de liste", "colistier": "colistier·ère", "elu": "élu·e"}
-        assert page.text(".qualite").startswith(labels[row["qualite"]])
-        assert row["liste"] is None or f"«\u00a0{row['liste']}\u00a0»" in page.text(".qualite")
+        assert page.text(".role").startswith(labels[row["qualite"]])
+        assert row["liste"] is None or f"«\u00a0{row['liste']}\u00a0»" in page.text(".role")
         commune = communes_of(lived).get(row["commune_insee"])
         assert commune.name == row["commune"]
-        assert page.text(".qualite").endswith(commune.at)
+        assert page.text(".role").endswith(commune.at)
         assert (commune.epci.code, commune.epci.name) == (row["epci_siren"], row["epci"])
         district = row["arrondissement_insee"], row["arrondissement"]
         assert (commune.district.code, commune.district.name) == district
@@ -229,7 +229,7 @@ def test_each_line_says_what_its_page_says(lived):
         taken = {n: row[f"engagement_{n}"] for n in range(1, 11) if row[f"engagement_{n}"]}
         assert row["engagements"] == len(taken)
         assert [f"Pris le {in_french(day)}" for day in taken.values()] == [
-            day.get_text() for day in page.soup.select(".recap .depuis")
+            day.get_text() for day in page.soup.select(".commitment-list .meta")
         ]
         if row["page"] in entries:
             told = BeautifulSoup(entries[row["page"]].content[0].value, "html.parser")
@@ -434,13 +434,13 @@ def test_the_schema_sees_what_is_wrong(lived, tmp_path, column, cell):
 def test_the_page_tells_each_column_and_nothing_else(lived):
     page = Visitor(lived).open("/donnees-ouvertes")
     fields = schema_of(lived)["fields"]
-    told = [dt.code.get_text() for dt in page.soup.select(".colonnes dt")]
+    told = [dt.code.get_text() for dt in page.soup.select(".columns dt")]
     assert told == [field["name"] for field in fields] == list(rows_of_csv(lived)[0])
     for field in fields:
         assert field["title"]
-        assert field["description"] in page.text(".colonnes")
+        assert field["description"] in page.text(".columns")
         check_typography(field["description"] + field["title"])
-    (shown,) = csv.DictReader(io.StringIO(page[".exemple"].get_text(), newline=""))
+    (shown,) = csv.DictReader(io.StringIO(page[".example"].get_text(), newline=""))
     assert list(shown) == told
     assert shown == {field["name"]: str(field["example"]) for field in fields}
 
@@ -534,7 +534,7 @@ def test_the_feed_has_what_a_feed_must_have(lived):
 
 def test_the_feed_is_announced_and_the_files_are_offered(lived):
     page = Visitor(lived).open("/signataires?qualite=elu&engagement=3&tri=nom")
-    links = [a["href"] for a in page.soup.select("#resultats .formats a")]
+    links = [a["href"] for a in page.soup.select("#results .formats a")]
     assert links == [*(f"{path}?qualite=elu&engagement=3" for path in FILES), "/donnees-ouvertes"]
     announced = page["link[rel=alternate]"]
     assert (announced["type"], announced["href"]) == ("application/atom+xml", links[2])

@@ -41,7 +41,7 @@ def crowded(module_database):
 
 
 def entries(page):
-    return [" ".join(e.get_text().split()) for e in page.soup.select(".entree .nom")]
+    return [" ".join(e.get_text().split()) for e in page.soup.select(".entry .name")]
 
 
 def test_nobody_yet(citizen):
@@ -54,10 +54,10 @@ def test_newest_first_with_their_commitments(people, citizen):
     page = citizen.open("/signataires")
     assert entries(page) == ["Chloé Martin", "Bruno Martin", "Anne Martin"]
     assert page.text(".total") == "3 signatures confirmées"
-    first = page.soup.select(".entree")[0]
+    first = page.soup.select(".entry")[0]
     assert "2 engagements sur 10" in first.get_text()
     assert "Organiser un temps fort sur ma collectivité" in first.get_text()
-    assert len(first.select(".panneaux .pris")) == 2
+    assert len(first.select(".panels .is-taken")) == 2
 
 
 def test_unconfirmed_signatures_are_nowhere(candidate, citizen):
@@ -72,7 +72,7 @@ def test_unconfirmed_signatures_are_nowhere(candidate, citizen):
     [("le bugue", ["Anne Martin"]), ("SARLAT", ["Chloé Martin", "Bruno Martin"]), ("Agonac", [])],
 )
 def test_by_commune(people, citizen, typed, found):
-    page = citizen.open("/signataires").submit(".recherche", commune=typed)
+    page = citizen.open("/signataires").submit(".search", commune=typed)
     assert entries(page) == found
     assert page["#commune"]["value"] == typed
 
@@ -93,7 +93,7 @@ def test_an_unknown_commune(citizen):
 
 
 def codes(page):
-    return [a["href"].rpartition("/")[2] for a in page.soup.select(".entree .nom a")]
+    return [a["href"].rpartition("/")[2] for a in page.soup.select(".entry .name a")]
 
 
 def walk(citizen, path, direction="next"):
@@ -273,7 +273,7 @@ def test_the_address_is_kept_short(people, citizen):
 def test_no_address_anywhere(candidate, citizen, deliver, mailbox):
     signed_and_confirmed(candidate, deliver, mailbox)
     listed = citizen.open("/signataires")
-    for page in (listed, citizen.open(listed[".entree .nom a"]["href"])):
+    for page in (listed, citizen.open(listed[".entry .name a"]["href"])):
         assert "Élodie Martin" in page.text()
         assert ELODIE["email"] not in page.response.text
         assert ELODIE["email"].partition("@")[0] not in page.response.text
@@ -281,7 +281,7 @@ def test_no_address_anywhere(candidate, citizen, deliver, mailbox):
 
 def test_reading_sets_no_cookie(people, citizen):
     listed = citizen.open("/signataires")
-    for path in ("/signataires", listed.soup.select(".entree .nom a")[0]["href"], "/verifier/AAAA-AAAA-AAAA",
+    for path in ("/signataires", listed.soup.select(".entry .name a")[0]["href"], "/verifier/AAAA-AAAA-AAAA",
                  "/donnees-personnelles", "/mentions-legales", "/accessibilite", "/nulle-part"):  # fmt: skip
         response = citizen.client.get(path)
         assert "Set-Cookie" not in response.headers, path
@@ -290,7 +290,7 @@ def test_reading_sets_no_cookie(people, citizen):
 
 def test_a_public_page(people, citizen):
     listed = citizen.open("/signataires")
-    page = citizen.open(listed.soup.select(".entree .nom a")[2]["href"])
+    page = citizen.open(listed.soup.select(".entry .name a")[2]["href"])
     assert page.text("h1") == "Anne Martin"
     assert "au Bugue" in page.text()
-    assert len(page.soup.select(".recap li")) == 2
+    assert len(page.soup.select(".commitment-list li")) == 2

@@ -123,8 +123,8 @@ def test_the_second_page_is_known_by_the_first(app, citizen, monkeypatch, path):
     monkeypatch.setattr(queries, "PAGE_SIZE", 1)
     for name in ("Anne", "Bruno"):
         listed(app, 3, given_name=name, commune="Le Bugue")
-    second = citizen.open(citizen.open(path)["[rel=next].bouton"]["href"])
-    assert len(second.soup.select(".entree")) == 1
+    second = citizen.open(citizen.open(path)["[rel=next].button"]["href"])
+    assert len(second.soup.select(".entry")) == 1
     assert canonical(second) == f"http://localhost{path}"
 
 

@@ -79,7 +79,7 @@ def says(cell: Tag) -> str:
 
 def places(page: Page) -> dict[str, tuple[str, int]]:
     """Read the tables of the communes: what each line leads to, its name and its count."""
-    lines = page.soup.select(".lieux tbody tr")
+    lines = page.soup.select(".by-commune tbody tr")
     read = {line.a["href"]: (line.a.get_text(), number(says(line.td))) for line in lines}
     assert len(read) == len(lines), "one twice"
     return read
@@ -114,7 +114,7 @@ def test_the_whole_is_what_was_signed(app, crowd, citizen):
     assert covered == (
         f"{len(signed)} communes sur 503 avec au moins une signature, soit {share(len(signed), 503)}"
     )
-    lines = rows(page, "par-numero")
+    lines = rows(page, "by-commitment-title")
     assert [number(says(cell)) for _, (cell,) in lines.values()] == [total[n] for n in range(1, 11)]
     assert list(lines) == [f"/engagements/{n}" for n in range(1, 11)]
 
@@ -150,10 +150,11 @@ def test_each_commune_is_what_was_signed_there(app, crowd, citizen):
 def test_a_bar_is_as_long_as_its_cell_says(app, crowd, citizen):
     page = citizen.open("/territoire")
     signatures, covered = (number(says(strong)) for strong in page.soup.select(".total strong"))
-    drawn = [(page[".ensemble > svg"], covered, 503)]
-    drawn += [(cell.svg, number(says(cell)), signatures) for _, (cell,) in rows(page, "par-numero").values()]
+    drawn = [(page[".overview > svg"], covered, 503)]
+    cells = [cell for _, (cell,) in rows(page, "by-commitment-title").values()]
+    drawn += [(cell.svg, number(says(cell)), signatures) for cell in cells]
     columns = []
-    for name in ("par-epci", "par-arrondissement"):
+    for name in ("by-epci-title", "by-arrondissement-title"):
         for _, (cell, people, *taken) in rows(page, name).values():
             part, _, whole = says(cell).partition(",")[0].partition(" sur ")
             drawn.append((cell.svg, number(part.split()[0]), number(whole)))
@@ -173,19 +174,19 @@ def test_a_bar_is_as_long_as_its_cell_says(app, crowd, citizen):
 
 def test_nothing_is_in_the_order_of_its_count(app, crowd, citizen):
     page = citizen.open("/territoire")
-    for lines in ("par-epci", "par-arrondissement"):
+    for lines in ("by-epci-title", "by-arrondissement-title"):
         names = [name for name, _ in rows(page, lines).values()]
         assert names == sorted(names, key=fold)
-    groups = [details.summary.span.get_text() for details in page.soup.select(".lieux details")]
-    assert groups == [name for name, _ in rows(page, "par-epci").values()]
-    for details in page.soup.select(".lieux details"):
+    groups = [details.summary.span.get_text() for details in page.soup.select(".by-commune details")]
+    assert groups == [name for name, _ in rows(page, "by-epci-title").values()]
+    for details in page.soup.select(".by-commune details"):
         names = [link.get_text() for link in details.select("a")]
         assert names == sorted(names, key=fold)
 
 
 def test_an_area_leads_to_those_who_signed_there(app, crowd, citizen):
     page = citizen.open("/territoire")
-    for href, (_, (_, people, *_)) in list(rows(page, "par-epci").items())[:3]:
+    for href, (_, (_, people, *_)) in list(rows(page, "by-epci-title").items())[:3]:
         assert citizen.open(href).text(".total strong") == people.strong.get_text()
 
 
@@ -200,9 +201,10 @@ def test_tables_say_what_they_are_and_what_their_columns_are(app, citizen):
         for line in lines:
             assert [th["scope"] for th in line.select("th")] == ["row"]
             assert len(line.select("th, td")) == len(head.select("th"))
-    head = page.soup.select("section[aria-labelledby='par-epci'] thead th")
+    head = page.soup.select("section[aria-labelledby='by-epci-title'] thead th")
     assert [th.a["href"] for th in head[3:]] == [f"/engagements/{n}" for n in range(1, 11)]
-    assert [says(th.a.select_one(".vh")) for th in head[3:]] == [f"Engagement {n}" for n in range(1, 11)]
+    words = [says(th.a.select_one(".visually-hidden")) for th in head[3:]]
+    assert words == [f"Engagement {n}" for n in range(1, 11)]
 
 
 def test_nobody_yet(citizen):
@@ -210,7 +212,7 @@ def test_nobody_yet(citizen):
     people, covered = (text.get_text().strip() for text in page.soup.select(".total"))
     assert people == "0 signature confirmée"
     assert covered == "0 commune sur 503 avec au moins une signature, soit 0\u00a0%"
-    assert {float(rect["width"]) for rect in page.soup.select(".ensemble rect, .engagements rect")} == {0}
+    assert {float(rect["width"]) for rect in page.soup.select(".overview rect, .by-commitment rect")} == {0}
     assert {count for _, count in places(page).values()} == {0}
 
 
@@ -220,7 +222,8 @@ def test_one_is_singular_and_two_are_plural(app, citizen):
     people, covered = (text.get_text().strip() for text in page.soup.select(".total"))
     assert people == "1 signature confirmée"
     assert covered == "1 commune sur 503 avec au moins une signature, soit moins de 1\u00a0%"
-    _, (places_there, people_there, *_) = rows(page, "par-arrondissement")["/signataires?arrondissement=244"]
+    districts = rows(page, "by-arrondissement-title")
+    _, (places_there, people_there, *_) = districts["/signataires?arrondissement=244"]
     assert says(places_there) == "1 commune sur 136, 1\u00a0%"
     assert says(people_there) == "1 signature"
     with app.app_context():
@@ -228,7 +231,8 @@ def test_one_is_singular_and_two_are_plural(app, citizen):
         db.session.commit()
     page = citizen.open("/territoire")
     assert page.soup.select(".total")[0].get_text().strip() == "2 signatures confirmées"
-    _, (places_there, people_there, *_) = rows(page, "par-arrondissement")["/signataires?arrondissement=244"]
+    districts = rows(page, "by-arrondissement-title")
+    _, (places_there, people_there, *_) = districts["/signataires?arrondissement=244"]
     assert says(places_there) == "2 communes sur 136, 1\u00a0%"
     assert says(people_there) == "2 signatures"
 
@@ -239,13 +243,13 @@ def test_thousands_are_set_apart(app, citizen, monkeypatch):
     page = citizen.open("/territoire")
     assert page.soup.select(".total strong")[0].get_text() == "12\u202f345"
     assert places(page)[f"/communes/{SARLAT}"] == ("Sarlat-la-Canéda", 12345)
-    _, (_, people, *taken) = rows(page, "par-arrondissement")["/signataires?arrondissement=244"]
+    _, (_, people, *taken) = rows(page, "by-arrondissement-title")["/signataires?arrondissement=244"]
     assert (says(people), says(taken[2])) == ("12\u202f345 signatures", "1\u202f001")
 
 
 def test_without_a_file_there_is_no_map(app, crowd, citizen):
     page = citizen.open("/territoire")
-    assert ".carte" not in page
+    assert ".map" not in page
     assert len(places(page)) == 503
 
 
@@ -258,7 +262,7 @@ def test_the_map_says_what_the_table_says(app_with):
         db.session.commit()
     page = Visitor(app).open("/territoire")
     listed = places(page)
-    links = {link["href"]: link.title.get_text() for link in page.soup.select(".carte > svg a")}
+    links = {link["href"]: link.title.get_text() for link in page.soup.select(".map > svg a")}
     assert links.keys() == {f"/communes/{insee}" for insee in (SARLAT, BUGUE, PERIGUEUX)}
     for href, title in links.items():
         name, count = listed[href]
@@ -266,8 +270,8 @@ def test_the_map_says_what_the_table_says(app_with):
         assert title == f"{name}\u00a0: {words}"
     assert len(listed) == 503, "communes without an outline too"
     assert sum(count for _, count in listed.values()) == 73
-    order = [element.get("class", [""])[0] for element in page.soup.select(".carte, .lieux, .parts")]
-    assert order == ["carte", "lieux", "parts", "parts"], "the map, then what doubles it"
+    order = [element.get("class", [""])[0] for element in page.soup.select(".map, .by-commune, .by-area")]
+    assert order == ["map", "by-commune", "by-area", "by-area"], "the map, then what doubles it"
 
 
 @pytest.mark.parametrize("people", [0, 30, 300])

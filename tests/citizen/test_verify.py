@@ -30,7 +30,7 @@ def pdf(own):
 
 @pytest.fixture
 def number(own):
-    return own.submit("#certificat button[formaction]").text(".certificat .faits dd:first-of-type")
+    return own.submit("#certificat button[formaction]").text(".certificate .facts dd:first-of-type")
 
 
 def drop(visitor: Visitor, content: bytes, name: str = "certificat.pdf") -> Page:
@@ -55,16 +55,16 @@ def test_genuine_and_current(number, citizen):
     page = citizen.open(f"/verifier/{number}")
     assert page.text("h1") == "Certificat authentique et à jour"
     assert "3 engagements sur 10" in page.text()
-    assert "#changements" not in page
+    assert "#changes-title" not in page
 
 
 def test_the_twin_says_what_the_pdf_says(pdf, number, citizen):
     printed = " ".join(PdfReader(BytesIO(pdf)).pages[0].extract_text().split())
     page = citizen.open(f"/verifier/{number}")
-    for line in page.soup.select(".certificat .recap p"):
-        for words in [line.find_all(string=True)[1].strip(), line.select(".depuis")[0].get_text()]:
+    for line in page.soup.select(".certificate .commitment-list p"):
+        for words in [line.find_all(string=True)[1].strip(), line.select(".meta")[0].get_text()]:
             assert " ".join(words.split()).lower() in printed.lower(), words
-    for fact in page.soup.select(".certificat dd"):
+    for fact in page.soup.select(".certificate dd"):
         assert " ".join(fact.get_text().split()) in printed
 
 
@@ -90,8 +90,8 @@ def test_miswritten(number, citizen):
     for page in (typed, by_address):
         assert page.title.startswith("Erreur")
         assert page["#numero"]["value"] == wrong
-        assert "erreur de copie" in page.text("#numero-erreur")
-        assert "erreur de copie" in page.text("#erreurs")
+        assert "erreur de copie" in page.text("#numero-error")
+        assert "erreur de copie" in page.text("#errors")
 
 
 def test_nothing_typed(citizen):
@@ -116,10 +116,10 @@ def test_replaced(number, citizen, candidate):
             ("Engagement 2", "non ", "pris"),
             ("Engagement 4", "pris", "non "),
         ]
-        assert "3 engagements sur 10" in page.text(".certificat"), "it verifies as what it was"
+        assert "3 engagements sur 10" in page.text(".certificate"), "it verifies as what it was"
         candidate.open("/ma-signature").submit("#certificat form")
     twin = candidate.open("/ma-signature/certificat")
-    current = citizen.open(twin[".certificat dd a"]["href"])
+    current = citizen.open(twin[".certificate dd a"]["href"])
     assert current.text("h1") == "Certificat authentique et à jour"
 
 
@@ -188,14 +188,14 @@ def test_public_fields_only(pdf, number, citizen):
 def test_the_file_itself(pdf, citizen):
     page = drop(citizen, pdf)
     assert page.text("h1") == "Certificat authentique et à jour"
-    assert "à l’octet près" in page.text(".octets")
+    assert "à l’octet près" in page.text(".intact-file")
 
 
 def test_the_file_of_a_replaced_one(pdf, citizen, candidate):
     candidate.open("/ma-signature").submit("#prendre-2")
     page = drop(citizen, pdf)
     assert page.text("h1") == "Certificat authentique, mais remplacé"
-    assert "à l’octet près" in page.text(".octets")
+    assert "à l’octet près" in page.text(".intact-file")
 
 
 def test_the_file_of_an_erased_one(app, pdf, citizen):
@@ -271,7 +271,7 @@ def test_what_cannot_be_checked(citizen, content, status, words):
     page = drop(citizen, content)
     assert page.status == status
     assert page.title.startswith("Erreur")
-    assert words in page.text("#fichier-erreur")
+    assert words in page.text("#fichier-error")
 
 
 def test_no_file_at_all(citizen):

@@ -119,4 +119,4 @@ def test_another_territory_changes_one_file(settings, broken, tmp_path):
         settings | {"CHARTER_FILE": str(path), "SQLALCHEMY_DATABASE_URI": "sqlite://"}
     ).test_client()
     page = client.get("/mentions-legales").text
-    assert 'Charte ESS<span class="marque-lieu"> Corrèze' in page
+    assert 'Charte ESS<span class="brand-place"> Corrèze' in page

@@ -272,20 +272,21 @@ def test_every_commune_is_a_link_with_its_count(draw):
     assert len(links) == 503
     assert all(link.path["d"] for link in links)
     shown = {link["href"]: (link.title.get_text(), link["class"]) for link in links}
-    assert shown["/communes/24520"] == ("Sarlat-la-Canéda\u00a0: 3 signatures", ["n3"])
-    assert shown["/communes/24322"] == ("Périgueux\u00a0: 1 signature", ["n1"])
-    assert shown["/communes/24037"] == ("Bergerac\u00a0: 10 signatures", ["n10"])
-    assert shown["/communes/24001"] == ("Abjat-sur-Bandiat\u00a0: aucune signature", ["n0"])
+    assert shown["/communes/24520"] == ("Sarlat-la-Canéda\u00a0: 3 signatures", ["some"])
+    assert shown["/communes/24322"] == ("Périgueux\u00a0: 1 signature", ["few"])
+    assert shown["/communes/24037"] == ("Bergerac\u00a0: 10 signatures", ["many"])
+    assert shown["/communes/24001"] == ("Abjat-sur-Bandiat\u00a0: aucune signature", ["none"])
 
 
 @pytest.mark.parametrize(
-    ("count", "step"), [(0, "n0"), (1, "n1"), (2, "n1"), (3, "n3"), (9, "n3"), (10, "n10"), (99, "n10")]
+    ("count", "step"),
+    [(0, "none"), (1, "few"), (2, "few"), (3, "some"), (9, "some"), (10, "many"), (99, "many")],
 )
 def test_the_legend_tells_each_step(draw, count, step):
     soup = BeautifulSoup(draw(c24520=count), "html.parser")
     assert soup.select_one("a[href='/communes/24520']")["class"] == [step]
-    legend = {item.path["class"][0]: item.get_text().strip() for item in soup.select(".legende li")}
-    assert legend == {"n0": "aucune", "n1": "1 ou 2", "n3": "3 à 9", "n10": "10 et plus"}
+    legend = {item.path["class"][0]: item.get_text().strip() for item in soup.select(".legend li")}
+    assert legend == {"none": "aucune", "few": "1 ou 2", "some": "3 à 9", "many": "10 et plus"}
 
 
 def test_the_map_can_be_passed_by(draw):

@@ -16,7 +16,7 @@ def take_all_ten(wire: Wire, number: int) -> None:
     for commitment in range(1, 11):
         status, fragment = wire.ask("POST", f"/engagements/{commitment}", {"taken": "yes"})
         assert status == 200
-        assert f'<span class="nombre">{commitment}</span>' in fragment, f"{commitment}: not counted"
+        assert f'<span class="number">{commitment}</span>' in fragment, f"{commitment}: not counted"
 
 
 def test_128_tick_at_once(site):

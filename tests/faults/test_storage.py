@@ -55,7 +55,7 @@ def check_503(status, text, typed=ELODIE["list_name"]):
     assert soup.h1.get_text() == "Service momentanément indisponible"
     assert soup.html["lang"] == "fr"
     if typed:
-        assert typed in soup.select_one(".saisie").get_text()
+        assert typed in soup.select_one(".typed-values").get_text()
         assert {field["name"] for field in soup.select("main form input")} >= set(ELODIE)
 
 
@@ -179,7 +179,7 @@ def test_read_only(settings, lent_folder):
     engine.dispose()
     event.listen(engine, "do_connect", as_nobody)
     file.chmod(0o444)
-    page = page.submit(".formulaire", **ELODIE)
+    page = page.submit(".form", **ELODIE)
     check_503(page.status, page.response.text)
     file.chmod(0o600)
     event.remove(engine, "do_connect", as_nobody)
@@ -204,11 +204,11 @@ def test_as_many_pages_as_it_may_have(app, candidate):
     for number in range(200):  # until the pages that there are have no room left
         other = Visitor(app)
         tick(other, 1)
-        refused = other.open("/signer").submit(".formulaire", **{**ELODIE, "email": f"a{number}@example.org"})
+        refused = other.open("/signer").submit(".form", **{**ELODIE, "email": f"a{number}@example.org"})
         if refused.status == 503:
             break
     check_503(refused.status, refused.response.text)
     event.remove(engine, "connect", limit)
     engine.dispose()
-    assert page.submit(".formulaire", **ELODIE).url == "/signer/envoye"
+    assert page.submit(".form", **ELODIE).url == "/signer/envoye"
     assert rows(app, "PRAGMA integrity_check") == [("ok",)]

@@ -63,7 +63,7 @@ class World:
         mailbox.stop()
         #: Cookie and CSRF token, by name.
         self.sessions = {name: self._session(name, visitor) for name, visitor in visitors.items()}
-        self._learn(made[".certificat dd a"]["href"].rpartition("/")[2], visitors["owner"])
+        self._learn(made[".certificate dd a"]["href"].rpartition("/")[2], visitors["owner"])
         self._kept = sqlite3.connect(":memory:")
         self._database = sqlite3.connect(database, timeout=30)
         self._database.backup(self._kept)

@@ -53,14 +53,14 @@ def test_what_is_not_one_address_in_one_script(typed):
 )
 def test_letters_go_where_the_address_leads(candidate, deliver, mailbox, address, sent_to):
     page = sign(candidate, email=address)
-    assert page.text(".adresse") == address
+    assert page.text(".address") == address
     assert deliver() == 1
     assert mailbox.letters[0]["X-Envelope-To"] == sent_to
 
 
 def test_two_spellings_of_a_domain_are_one_mailbox(candidate, citizen, deliver, mailbox):
     signed_and_confirmed(candidate, deliver, mailbox, email="elodie@école.example.org")
-    citizen.open("/retrouver").submit(".formulaire", email="Elodie@xn--cole-9oa.example.org")
+    citizen.open("/retrouver").submit(".form", email="Elodie@xn--cole-9oa.example.org")
     assert deliver() == 1
 
 
@@ -102,7 +102,7 @@ def test_other_domains_are_not_doubted(domain):
 
 def doubted(page):
     assert page.status == 422
-    assert "gmail.com" in page.text("#email-erreur")
+    assert "gmail.com" in page.text("#email-error")
     choices = page.soup.select("[name=email_choice][type=radio]")
     assert [choice["value"] for choice in choices] == ["elodie@gmail.com", "elodie@gmial.com"]
     assert not any(choice.has_attr("checked") for choice in choices)
@@ -132,7 +132,7 @@ def at_find(candidate, deliver, mailbox):
 @pytest.fixture(params=[at_signer, at_sent, at_correct, at_find])
 def form(request, candidate, deliver, mailbox):
     page, fields = request.param(candidate, deliver, mailbox)
-    return doubted(page.submit(".formulaire", **fields | {"email": "Elodie@gmial.com"}))
+    return doubted(page.submit(".form", **fields | {"email": "Elodie@gmial.com"}))
 
 
 def waiting_for(app):
@@ -152,18 +152,18 @@ def waiting_for(app):
     ],
 )
 def test_the_page_asks_once_and_imposes_nothing(app, form, choice, kept):
-    assert form.submit(".formulaire", email_choice=choice).status == 200
+    assert form.submit(".form", email_choice=choice).status == 200
     assert waiting_for(app) == kept
 
 
 def test_another_slip_is_another_question(form):
-    page = form.submit(".formulaire", email="elodie@gmai.com")
+    page = form.submit(".form", email="elodie@gmai.com")
     assert page.status == 422
     assert "elodie@gmai.com" in {choice["value"] for choice in page.soup.select("[name=email_choice]")}
 
 
 def test_what_was_kept_is_not_doubted_again(app, candidate, deliver, mailbox, later):
-    page = doubted(sign(candidate, email="elodie@gmial.com")).submit(".formulaire")
+    page = doubted(sign(candidate, email="elodie@gmial.com")).submit(".form")
     later(seconds=11)
-    assert page.submit(".formulaire").text(".succes")
+    assert page.submit(".form").text(".success")
     assert waiting_for(app) == "elodie@gmial.com"

@@ -63,7 +63,7 @@ def test_the_letter_is_owed_only_if_the_signature_is_stored(app, candidate, deli
     tick(candidate, 1)
     page = candidate.open("/signer")
     monkeypatch.setattr("app.candidate.views.db.session.commit", lambda: 1 / 0)
-    assert page.submit(".formulaire", **ELODIE).status == 500
+    assert page.submit(".form", **ELODIE).status == 500
     monkeypatch.undo()
     assert deliver() == 0
 
@@ -126,7 +126,7 @@ def test_what_is_written_while_a_letter_leaves_is_in_the_next(app, candidate, de
 
     def move() -> None:
         mailbox.meanwhile = lambda: None
-        assert owner.submit(".formulaire", email="ailleurs@example.org").url == "/ma-signature"
+        assert owner.submit(".form", email="ailleurs@example.org").url == "/ma-signature"
 
     mailbox.meanwhile = move
     assert deliver() == 3
@@ -214,7 +214,7 @@ def test_a_letter_about_nothing_any_more_is_not_sent(app, candidate, citizen, de
     sign(candidate)
     deliver()
     later(seconds=11)
-    page = candidate.open("/signer/envoye").submit(".formulaire")
+    page = candidate.open("/signer/envoye").submit(".form")
     assert page.status == 200
     confirm(citizen, mailbox)  # before the second letter left
     deliver()

@@ -71,7 +71,7 @@ def populate(app: Flask, mailbox) -> str:
     deliver()
     first = mailbox.letters[-1]
     own = signed_and_confirmed(Visitor(app), deliver, mailbox, 1, 3).submit("#certificat form")
-    candidate.open(link_in(first, "/confirmer/")).submit(".formulaire", agreed="y")
+    candidate.open(link_in(first, "/confirmer/")).submit(".form", agreed="y")
     gone = Visitor(app)
     signed_and_confirmed(gone, deliver, mailbox, email="gone@example.org", given_name="Zoé")
     withdraw(gone)

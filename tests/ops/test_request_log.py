@@ -120,7 +120,7 @@ def provoke(site, remote, visitor):
             assert b" 400 " in raw.recv(4096) + b" 400 " * (b"9.9" in line)
     for answer in ("451 later, zoltan", f"550 no such user {PERSON['email']}"):
         site.mailbox.recipient_answer = answer
-        Visitor(remote).open("/retrouver").submit(".formulaire", email=PERSON["email"])
+        Visitor(remote).open("/retrouver").submit(".form", email=PERSON["email"])
         wait_for(site.log, "delayed" if answer.startswith("451") else "refused")
     page = visitor.open("/")
     rows(site.database, "ALTER TABLE pledge RENAME TO lost")

@@ -41,7 +41,7 @@ def own(app, candidate, deliver, mailbox, at):
 
 
 def names(citizen: Visitor, path: str = "/signataires") -> list[str]:
-    return [e.get_text(" ", strip=True) for e in citizen.open(path).soup.select(".entree .nom")]
+    return [e.get_text(" ", strip=True) for e in citizen.open(path).soup.select(".entry .name")]
 
 
 def found(app) -> list[str]:
@@ -56,7 +56,7 @@ def test_every_change_is_counted(app, own, candidate, deliver, mailbox):
     with app.app_context():
         assert queries.counts(queries.Search()) == {0: 1, 1: 1, 3: 1, 4: 1}
     candidate.open("/ma-signature").submit("#prendre-1").submit("#prendre-7")
-    candidate.open("/ma-signature/corriger").submit(".formulaire", role="elu", commune="Le Bugue")
+    candidate.open("/ma-signature/corriger").submit(".form", role="elu", commune="Le Bugue")
     with app.app_context():
         assert queries.counts(queries.Search()) == {0: 1, 3: 1, 4: 1, 7: 1}
         assert queries.total_of(queries.Search(commune="24067", roles=frozenset({Role.ELECTED}))) == 1
@@ -109,7 +109,7 @@ def test_many_at_once_are_all_counted(app, deliver, mailbox, at):
     def press(letter) -> None:
         visitor = Visitor(app)
         page = visitor.open(link_in(letter, "/confirmer/"))
-        pages.append(page.submit(".formulaire", agreed="y").url)
+        pages.append(page.submit(".form", agreed="y").url)
 
     threads = [threading.Thread(target=press, args=(letter,)) for letter in mailbox.letters]
     for thread in threads:
@@ -134,8 +134,8 @@ def test_the_register_stays_as_it_stood(app, own, candidate, citizen, deliver, m
     assert "Le registre est montré tel qu’il était avant le scrutin" in page.text(".note")
     assert "23\N{NO-BREAK SPACE}mars 2026" in page.text(".note")
     assert names(citizen) == ["Élodie Martin"]
-    assert "1, Sensibiliser" in page.text(".entree .vh")
-    assert "7, " not in page.text(".entree .vh")
+    assert "1, Sensibiliser" in page.text(".entry .visually-hidden")
+    assert "7, " not in page.text(".entry .visually-hidden")
     assert found(app) == [], "what waits is no difference"
 
     at(END)
@@ -145,8 +145,8 @@ def test_the_register_stays_as_it_stood(app, own, candidate, citizen, deliver, m
     page = citizen.open("/signataires")
     assert ".note" not in page
     assert names(citizen) == ["Bruno Martin", "Élodie Martin"]
-    assert "1, Sensibiliser" not in page.soup.select(".entree .vh")[1].get_text()
-    assert "7, " in page.soup.select(".entree .vh")[1].get_text()
+    assert "1, Sensibiliser" not in page.soup.select(".entry .visually-hidden")[1].get_text()
+    assert "7, " in page.soup.select(".entry .visually-hidden")[1].get_text()
     assert found(app) == []
 
 
@@ -161,7 +161,7 @@ def test_the_courier_lists_what_has_waited(app, own, citizen, deliver, mailbox, 
 
 
 def test_a_withdrawal_does_not_wait(app, own, candidate, citizen, at):
-    code = citizen.open("/signataires")[".entree .nom a"]["href"]
+    code = citizen.open("/signataires")[".entry .name a"]["href"]
     at(SILENCE)
     candidate.open("/ma-signature/retirer").submit("main form")
     assert names(citizen) == []
@@ -172,10 +172,10 @@ def test_a_signature_that_waits_says_so(app, own, deliver, mailbox, at, citizen)
     at(SILENCE)
     newcomer = Visitor(app)
     page = signed_and_confirmed(newcomer, deliver, mailbox, given_name="Bruno", email="b@example.org")
-    assert page.text(".succes").startswith("Votre signature est confirmée. Merci")
+    assert page.text(".success").startswith("Votre signature est confirmée. Merci")
     assert "paraîtra le 23\N{NO-BREAK SPACE}mars 2026" in page.text(".note")
     assert "paraîtra le 23\N{NO-BREAK SPACE}mars 2026" in mailbox.letters[-1].get_body().get_content()
-    assert "section[aria-labelledby=partage-titre]" not in page
+    assert "section[aria-labelledby=sharing-title]" not in page
     assert newcomer.open("/ma-signature/partager").url == "/ma-signature"
 
 

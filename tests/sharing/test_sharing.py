@@ -74,7 +74,7 @@ def parsed(svg):
 
 
 def test_the_page_has_all_of_it(own, kit, citizen):
-    assert own["section[aria-labelledby=partage-titre] a"]["href"] == "/ma-signature/partager"
+    assert own["section[aria-labelledby=sharing-title] a"]["href"] == "/ma-signature/partager"
     assert citizen.open(kit["main > .page > p > a[href^=http]"]["href"]).text("h1") == "Élodie Martin"
     for image in kit.soup.select("main img"):
         assert citizen.open(image["src"]).status == 200
@@ -145,7 +145,7 @@ def test_what_is_given_back_is_gone_at_once(kit, candidate, citizen):
     page = candidate.open("/ma-signature")
     for number in (1, 3, 4):
         page = page.submit(f"#prendre-{number}")
-    assert "section[aria-labelledby=partage-titre]" not in page
+    assert "section[aria-labelledby=sharing-title]" not in page
     for path in (f"/signataires/{code}/badge.svg", f"/signataires/{code}/image.png"):
         answer = candidate.open(path)
         assert answer.status == 404, path

@@ -155,7 +155,7 @@ def test_a_warning_about_the_seal_forgets_whom_and_is_not_sent_again(app, delive
 def test_a_new_address_that_nobody_answers_is_forgotten(app, candidate, deliver, mailbox, purge, later):
     signed_and_confirmed(candidate, deliver, mailbox)
     form = candidate.open("/ma-signature/corriger")
-    form.submit(".formulaire", email="elsewhere@example.org")
+    form.submit(".form", email="elsewhere@example.org")
     deliver()
     (code,) = codes(app, Status.CONFIRMED)
     later(days=7)

@@ -32,18 +32,18 @@ def tick(visitor: Visitor, *numbers: int) -> Page:
 def sign(visitor: Visitor, *numbers: int, **changes: str | None) -> Page:
     """Tick, then say who signs."""
     tick(visitor, *numbers or (1, 3, 4))
-    return visitor.open("/signer").submit(".formulaire", **{**ELODIE, **changes})
+    return visitor.open("/signer").submit(".form", **{**ELODIE, **changes})
 
 
 def confirm(visitor: Visitor, mailbox: Mailbox) -> Page:
     """Open the confirmation link of the last letter received, tick the box, press the button."""
     page = visitor.open(link_in(mailbox.letters[-1], "/confirmer/"))
-    return page.submit(".formulaire", agreed="y")
+    return page.submit(".form", agreed="y")
 
 
 def come_back(visitor: Visitor, deliver, mailbox: Mailbox, email: str = ELODIE["email"]) -> Page:
     """Ask for an access link, receive it, use it."""
-    visitor.open("/retrouver").submit(".formulaire", email=email)
+    visitor.open("/retrouver").submit(".form", email=email)
     deliver()
     return visitor.open(link_in(mailbox.letters[-1], "/acces/")).submit("main form")
 

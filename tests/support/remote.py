@@ -54,7 +54,7 @@ def whole_journey(site: Site, remote: Remote, **person: str) -> Visitor:
 
     page = signed_and_confirmed(visitor, deliver, site.mailbox, **person)
     page = page.submit("#certificat button[formaction]")
-    number = page[".certificat dd a"]["href"]
+    number = page[".certificate dd a"]["href"]
     file = visitor.client.get("/ma-signature/certificat.pdf").data
     sent = visitor.client.post("/verifier", data={"fichier": (BytesIO(file), "certificat.pdf")})
     assert "authentique" in sent.text

@@ -92,7 +92,7 @@ def bring_in(open_page: Open, site: Site) -> Cast:
 
 def _number(page: Page) -> str:
     page.get_by_role("button", name="Le lire ici").click()
-    number = page.locator(".certificat dd").first.inner_text()
+    number = page.locator(".certificate dd").first.inner_text()
     page.goto("/ma-signature")
     return number
 
@@ -108,20 +108,20 @@ def at(path: str) -> Callable[[Page, Cast], None]:
 
 def ticked(page: Page, cast: Cast) -> None:
     tick(page, 1, 5, 10)
-    expect(page.locator("#progression")).to_contain_text("Enregistré")
+    expect(page.locator("#progress")).to_contain_text("Enregistré")
 
 
 def not_saved(page: Page, cast: Cast) -> None:
     tick(page, 1)
     page.route("**/engagements/*", lambda route: route.fulfill(status=503, body=""))
     case(page, 2).click()
-    expect(page.locator(".echec")).to_be_visible()
+    expect(page.locator(".failure")).to_be_visible()
 
 
 def unsigned(page: Page, cast: Cast) -> None:
     page.goto("/signer")
     submit(page)
-    expect(page.locator("#erreurs")).to_be_visible()
+    expect(page.locator("#errors")).to_be_visible()
 
 
 def ambiguous_commune(page: Page, cast: Cast) -> None:
@@ -168,7 +168,7 @@ def sent_again(page: Page, cast: Cast) -> None:
 def sent_to_nobody(page: Page, cast: Cast) -> None:
     sent(page, cast, "error@example.org")
     _send_again(page, "error@")
-    expect(page.locator("#erreurs")).to_be_visible()
+    expect(page.locator("#errors")).to_be_visible()
 
 
 def _link(page: Page, cast: Cast, address: str) -> str:
@@ -183,7 +183,7 @@ def _send_again(page: Page, address: str) -> None:
 def unagreed(page: Page, cast: Cast) -> None:
     page.goto(cast.pending_link)
     page.get_by_role("button", name="Confirmer ma signature").click()
-    expect(page.locator("#erreurs")).to_be_visible()
+    expect(page.locator("#errors")).to_be_visible()
 
 
 def changed_meanwhile(page: Page, cast: Cast) -> None:
@@ -195,7 +195,7 @@ def changed_meanwhile(page: Page, cast: Cast) -> None:
     page.get_by_role("checkbox").check()
     with page.expect_response(lambda answer: answer.status == 409):
         page.get_by_role("button", name="Confirmer ma signature").click()
-    expect(page.locator("#erreurs")).to_be_visible()
+    expect(page.locator("#errors")).to_be_visible()
 
 
 def replaced_link(page: Page, cast: Cast) -> None:
@@ -212,14 +212,14 @@ def uncorrected(page: Page, cast: Cast) -> None:
     page.goto(f"{cast.pending_link}/corriger")
     page.get_by_label("Prénom").fill("")
     page.get_by_role("button", name="Enregistrer et relire").click()
-    expect(page.locator("#erreurs")).to_be_visible()
+    expect(page.locator("#errors")).to_be_visible()
 
 
 def unamended(page: Page, cast: Cast) -> None:
     page.goto("/ma-signature/corriger")
     page.get_by_label("Prénom").fill("")
     page.get_by_role("button", name="Enregistrer").click()
-    expect(page.locator("#erreurs")).to_be_focused()
+    expect(page.locator("#errors")).to_be_focused()
 
 
 def moving(page: Page, cast: Cast, name: str = "moves") -> None:
@@ -256,7 +256,7 @@ def refusing(page: Page, cast: Cast) -> None:
 def not_found(page: Page, cast: Cast) -> None:
     page.goto("/retrouver")
     page.get_by_role("button", name="Recevoir mon lien").click()
-    expect(page.locator("#erreurs")).to_be_visible()
+    expect(page.locator("#errors")).to_be_visible()
 
 
 def way_back(page: Page, cast: Cast) -> None:
@@ -287,13 +287,13 @@ def unknown_file(page: Page, cast: Cast) -> None:
 
 def large_file(page: Page, cast: Cast) -> None:
     _check(page, b"%PDF-" + b"a" * 5_000_000)
-    expect(page.locator("#erreurs")).to_be_focused()
+    expect(page.locator("#errors")).to_be_focused()
 
 
 def no_file(page: Page, cast: Cast) -> None:
     page.goto("/verifier")
     page.get_by_role("button", name="Vérifier le fichier").click()
-    expect(page.locator("#erreurs")).to_be_focused()
+    expect(page.locator("#errors")).to_be_focused()
 
 
 def just_confirmed(page: Page, cast: Cast) -> None:

@@ -46,7 +46,7 @@ def tick(page: Page, *numbers: int, taken: bool = True, touch: bool = False) -> 
 
 def shown(page: Page) -> set[int]:
     """Return the commitments that the page shows as taken at this moment."""
-    boxes = page.get_by_role("checkbox", checked=True).filter(has=page.locator(".panneau"))
+    boxes = page.get_by_role("checkbox", checked=True).filter(has=page.locator(".panel"))
     return {int((box.get_attribute("id") or "").removeprefix("prendre-")) for box in boxes.all()}
 
 

@@ -52,10 +52,10 @@ def test_an_expired_form_keeps_what_was_typed(candidate):
     tick(candidate, 1)
     page = candidate.open("/signer")
     page["[name=csrf_token]"]["value"] = "perime"
-    page = page.submit(".formulaire", **ELODIE)
+    page = page.submit(".form", **ELODIE)
     assert page.status == 400
     assert page.text("h1") == "Page restée ouverte trop longtemps"
-    assert ELODIE["list_name"] in page.text(".saisie")
+    assert ELODIE["list_name"] in page.text(".typed-values")
     assert page.submit("main form").url == "/signer/envoye"
 
 
@@ -106,13 +106,13 @@ def test_redirects_are_in_french(candidate):
 
 
 def test_too_much_is_refused(candidate):
-    page = candidate.open("/retrouver").submit(".formulaire", email="a" * 100_000)
+    page = candidate.open("/retrouver").submit(".form", email="a" * 100_000)
     assert page.status == 413
 
 
 def test_a_form_of_thousands_of_fields_is_only_a_wrong_form(candidate):
     fields = {f"x{n}": "y" for n in range(5000)}
-    assert candidate.open("/retrouver").submit(".formulaire", **fields).status == 422
+    assert candidate.open("/retrouver").submit(".form", **fields).status == 422
 
 
 def test_bytes_that_are_no_text(candidate):
@@ -147,7 +147,7 @@ def test_a_locked_database_keeps_what_was_typed(app, candidate, monkeypatch):
     path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        page = page.submit(".formulaire", **ELODIE)
+        page = page.submit(".form", **ELODIE)
         assert page.status == 503
         assert page.response.headers["Retry-After"]
         assert page.text("h1") == "Service momentanément indisponible"

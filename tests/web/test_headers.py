@@ -96,10 +96,10 @@ def test_the_journey(app, deliver, mailbox):
     visitor.open("/ma-signature/certificat.pdf")
     visitor.open("/ma-signature/donnees.json")
     visitor.open("/ma-signature/affiche.pdf")
-    visitor.open(visitor.open("/ma-signature/partager")[".apercu"]["src"])
+    visitor.open(visitor.open("/ma-signature/partager")[".preview"]["src"])
     visitor.open("/charte.pdf")
     visitor.open("/sitemap-signataires-0.xml")
-    visitor.open(visitor.open("/signataires")[".entree .nom a"]["href"])
+    visitor.open(visitor.open("/signataires")[".entry .name a"]["href"])
     own.submit("form[action='/ma-signature/fermer']")
     for response in seen:
         for step in (*response.history, response):

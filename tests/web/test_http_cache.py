@@ -39,7 +39,7 @@ def code(app, later):
 @pytest.fixture
 def number(candidate, deliver, mailbox):
     page = signed_and_confirmed(candidate, deliver, mailbox).submit("#certificat button[formaction]")
-    return page.soup.select(".faits dd")[0].get_text()
+    return page.soup.select(".facts dd")[0].get_text()
 
 
 def get(visitor, path, **headers):

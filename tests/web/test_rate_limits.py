@@ -115,14 +115,14 @@ def test_the_page_says_when_and_keeps_what_was_typed(app, candidate):
     form = candidate.open("/signer")
     for _ in range(20):  # on a slow machine, three may take longer than the limit lasts
         for _ in range(2):
-            form.submit(".formulaire", family_name="")
-        page = form.submit(".formulaire", **ELODIE)
+            form.submit(".form", family_name="")
+        page = form.submit(".form", **ELODIE)
         if page.status == 429:
             break
     assert page.status == 429
     assert page.text("h1") == "Trop de demandes"
     assert "Réessayez dans 1\u00a0minute." in page.text()
-    assert ELODIE["list_name"] in page.text(".saisie")
+    assert ELODIE["list_name"] in page.text(".typed-values")
     wait = int(page.response.headers["Retry-After"])
     assert 1 <= wait <= 3
     time.sleep(wait)
@@ -134,7 +134,7 @@ def test_an_hour_is_told_in_minutes(candidate):
     seconds = [post(candidate, "/retrouver").headers.get("Retry-After") for _ in range(3)]
     assert seconds[:2] == [None, None]
     assert 0 < int(seconds[2]) <= 3600
-    page = candidate.open("/retrouver").submit(".formulaire", email="elodie@example.org")
+    page = candidate.open("/retrouver").submit(".form", email="elodie@example.org")
     assert page.status == 429
     assert "minutes." in page.text() or "1\u00a0heure." in page.text()
 
@@ -144,7 +144,7 @@ def test_a_press_refused_is_said_by_htmx_too(candidate):
     page = candidate.open("/")
     answers = [page.submit(f"#prendre-{number}", htmx=True) for number in (1, 2, 3)]
     assert [answer.status for answer in answers] == [200, 200, 429]
-    assert candidate.open("/").text(".compte") == "2 engagements sur 10"
+    assert candidate.open("/").text(".count") == "2 engagements sur 10"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_a_number_that_exists_is_read_as_often_as_one_likes(candidate, citizen, 
     sign(candidate)
     deliver()
     page = confirm(candidate, mailbox).submit("#certificat button[formaction]")
-    url = page[".certificat dd a"]["href"]
+    url = page[".certificate dd a"]["href"]
     assert {citizen.open(url).status for _ in range(5)} == {200}
 
 
@@ -265,8 +265,8 @@ def test_a_village_signs_in_ten_minutes_behind_one_router(app, deliver, mailbox)
         email = f"voisin{number}@example.org"
         page = villager.open("/signer")
         if number % 5 == 0:
-            page = page.submit(".formulaire", **ELODIE | {"given_name": ""})
-        assert page.submit(".formulaire", **ELODIE | {"email": email}).url == "/signer/envoye"
+            page = page.submit(".form", **ELODIE | {"given_name": ""})
+        assert page.submit(".form", **ELODIE | {"email": email}).url == "/signer/envoye"
     assert deliver() == 30
     for villager, letter in zip(villagers, list(mailbox.letters), strict=True):
         mailbox.letters.append(letter)

@@ -27,9 +27,9 @@ def three_addresses(app, candidate, deliver, mailbox, later):
     signed_and_confirmed(candidate, deliver, mailbox)
     page = sign(Visitor(app), given_name="Luc", email=OVER_ITS_CAP)
     for _ in range(4):
-        Visitor(app).open("/retrouver").submit(".formulaire", email=OVER_ITS_CAP)
+        Visitor(app).open("/retrouver").submit(".form", email=OVER_ITS_CAP)
         later(seconds=11)
-        page = page.submit(".formulaire")
+        page = page.submit(".form")
         deliver()
     assert [letter["To"] for letter in mailbox.letters].count(OVER_ITS_CAP) == 6
     return KNOWN, OVER_ITS_CAP, UNKNOWN
@@ -66,7 +66,7 @@ def test_the_same_work_for_every_address(app, statements, three_addresses, act):
 
 
 def test_what_a_stranger_typed_is_kept_nowhere(app, candidate, deliver):
-    candidate.open("/retrouver").submit(".formulaire", email=UNKNOWN)
+    candidate.open("/retrouver").submit(".form", email=UNKNOWN)
     assert deliver() == 0
     with app.app_context():
         assert db.session.query(Letter).count() == 0
@@ -74,7 +74,7 @@ def test_what_a_stranger_typed_is_kept_nowhere(app, candidate, deliver):
 
 def test_a_way_back_is_kept_with_its_signature(app, three_addresses, candidate, deliver):
     """So that erasing the signature erases it; one that never leaves keeps no address."""
-    candidate.open("/retrouver").submit(".formulaire", email=KNOWN)
+    candidate.open("/retrouver").submit(".form", email=KNOWN)
     deliver()
     with app.app_context():
         ways_back = db.session.query(Letter).filter_by(kind=LetterKind.ACCESS).all()
@@ -88,6 +88,6 @@ def test_a_way_back_is_kept_with_its_signature(app, three_addresses, candidate, 
 def test_no_page_and_no_cookie_repeats_it(app, three_addresses):
     stranger = Visitor(app)
     for address in three_addresses:
-        page = stranger.open("/retrouver").submit(".formulaire", email=address)
+        page = stranger.open("/retrouver").submit(".form", email=address)
         assert not re.search("@", page.text())
         assert address not in str(stranger.client.get_cookie("paraphe"))

@@ -91,7 +91,7 @@ def test_two_servers_count_together(tmp_path, settings, store):
             site = stack.enter_context(running_site(tmp_path / name, database, TRUSTED_PROXIES="1", **limits))
             visitor = Visitor(Remote(site, X_Forwarded_For=ADDRESS))
             page = visitor.open("/retrouver")
-            codes += [page.submit(".formulaire", **FORM).status for _ in range(2)]
+            codes += [page.submit(".form", **FORM).status for _ in range(2)]
     assert codes == [200, 200, 200, 429]
 
 
