@@ -7,6 +7,7 @@ from click import ClickException
 
 from app import create_app
 from app.config import missing_facts
+from app.extensions import db
 from app.mail import outbox
 
 #: Exit status of a process that cannot start; gunicorn stops instead of starting another worker.
@@ -21,5 +22,6 @@ except ClickException as error:
 
 if (missing := missing_facts(app.config)) and not app.debug:
     logging.getLogger("paraphe").warning("the legal pages say « à compléter »: set %s", ", ".join(missing))
-app.extensions["presence"].expect()
+with app.app_context():
+    db.engine.update_execution_options(creates_file=False)  # a lost database is said, not made anew
 outbox.start(app)

@@ -15,7 +15,6 @@ from app.certificates import key
 from app.config import configure
 from app.mail import preview
 from app.ops import cli, health, metrics, request_log, views
-from app.signatures import drafts
 from app.web import errors, headers, http_cache, logging, rate_limits, template_filters
 from app.web.request import OurRequest, TextConverter
 from app.web.sessions import Sessions
@@ -65,7 +64,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     logging.init_app(app)
     extensions.init_app(app)
     key.init_app(app)
-    drafts.init_app(app)
     health.init_app(app)
     metrics.init_app(app)
     rate_limits.init_app(app)

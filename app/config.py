@@ -45,7 +45,6 @@ DEFAULTS: dict[str, Any] = {
     # What one client may do; each process counts by itself, unless they share a store
     "RATELIMIT_ENABLED": True,
     "RATELIMIT_STORAGE_URI": "memory://",
-    "RATELIMIT_TICKS": "1000 per 10 minutes",
     "RATELIMIT_FORMS": "150 per 10 minutes",
     "RATELIMIT_CERTIFICATES": "100 per 10 minutes",
     "RATELIMIT_FILES": "60 per 10 minutes",
@@ -59,7 +58,6 @@ DEFAULTS: dict[str, Any] = {
     "ACCESS_IDLE": 1800,
     "PERMANENT_SESSION_LIFETIME": 30 * 24 * 3600,
     # How long what is kept, in days; the page on personal data says the same
-    "KEEP_DRAFT_DAYS": 30,
     "KEEP_PENDING_DAYS": 8,
     "KEEP_LETTERS_DAYS": 30,
     "KEEP_WITHDRAWN_DAYS": 5 * 365,  # Code civil, art. 2224: as long as somebody may sue

@@ -1,9 +1,6 @@
 """The Flask extensions, and what every part of the program asks of the application."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from flask import Flask, current_app
 from flask_compress import Compress
@@ -11,17 +8,15 @@ from flask_mail import Mail
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from flask_wtf import CSRFProtect
-from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from werkzeug.local import LocalProxy
 
-from app import sqlite
 from app.config import ConfigError
 from app.content.charter import Charter, load_charter
 from app.content.communes import Communes, load_communes
 from app.content.map import Outlines, load_outlines
+from app.database import prepare_sqlite
 from app.models import Base
-from app.presence import Presence
 
 
 class _CSRF(CSRFProtect):  # type: ignore[misc]  # Flask-WTF has no types
@@ -57,8 +52,6 @@ charter: Charter = LocalProxy(lambda: current_app.extensions["charter"])  # type
 communes: Communes = LocalProxy(lambda: current_app.extensions["communes"])  # type: ignore[assignment]
 #: The map of the communes; false where no file of outlines is named.
 outlines: Outlines = LocalProxy(lambda: current_app.extensions["outlines"])  # type: ignore[assignment]
-#: Lends connections on which each statement is a transaction by itself: cheaper than a session by far.
-autocommit: Engine = LocalProxy(lambda: current_app.extensions["autocommit"])  # type: ignore[assignment]
 
 
 def init_app(app: Flask) -> None:
@@ -74,25 +67,8 @@ def init_app(app: Flask) -> None:
     mail.init_app(app)
     compress.init_app(app)
     with app.app_context():
-        app.extensions["presence"] = Presence(db.engine)
         if db.engine.dialect.name == "sqlite":
-            sqlite.prepare(db.engine)
-        app.extensions["autocommit"] = _autocommit(db.engine, app.config["SQLALCHEMY_ENGINE_OPTIONS"])
-
-
-def _autocommit(engine: Engine, options: Mapping[str, Any]) -> Engine:
-    """Return what lends connections on which each statement is a transaction by itself.
-
-    SQLite makes it one unless told to begin another, which `app.sqlite` does in an event of the engine: a
-    second engine has none, nor the cost of looking for some, and shares the connections.
-    """
-    if engine.dialect.name == "postgresql":
-        other = create_engine(engine.url, **{**options, "isolation_level": "AUTOCOMMIT"})
-        event.listen(engine, "engine_disposed", lambda _: other.dispose())
-    else:
-        other = Engine(engine.pool, engine.dialect, engine.url, hide_parameters=engine.hide_parameters)
-        event.listen(engine, "engine_disposed", lambda _: setattr(other, "pool", engine.pool))
-    return other
+            prepare_sqlite(db.engine)
 
 
 def _bind_database(app: Flask) -> None:
@@ -104,14 +80,3 @@ def _bind_database(app: Flask) -> None:
             "SQLALCHEMY_DATABASE_URI names no database that is known here: write it as "
             "« sqlite:///paraphe.sqlite3 » or « postgresql+psycopg://name:password@host/database »."
         ) from error
-
-
-@contextmanager
-def snapshot(engine: Engine | None = None) -> Iterator[Connection]:
-    """Read a database, ours unless told, as it is at one moment, however long; others write meanwhile."""
-    engine = engine or db.engine
-    options: dict[str, Any] = {"reads_only": True}
-    if engine.dialect.name == "postgresql":
-        options["isolation_level"] = "REPEATABLE READ"
-    with engine.connect().execution_options(**options) as connection:
-        yield connection

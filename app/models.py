@@ -70,8 +70,7 @@ Base.metadata.naming_convention = {
 class Status(enum.Enum):
     """How far a signature has come."""
 
-    DRAFT = "draft"  # commitments ticked in one browser, nobody named yet
-    PENDING = "pending"  # somebody named, the letter not answered yet
+    PENDING = "pending"  # the confirmation letter is not answered yet
     CONFIRMED = "confirmed"
     MERGED = "merged"  # confirmed into an earlier signature of the same person
     WITHDRAWN = "withdrawn"
@@ -125,13 +124,13 @@ def new_code() -> str:
 
 
 class Signature(Base):
-    """One person signing the charter. Before they say who they are, a draft."""
+    """One person's signature of the charter, from the form on."""
 
     __tablename__ = "signature"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(String(20), unique=True)
-    status: Mapped[Status] = mapped_column(_enum(Status), default=Status.DRAFT)
+    status: Mapped[Status] = mapped_column(_enum(Status), default=Status.PENDING)
     edition: Mapped[str | None] = mapped_column(String(64))
     given_name: Mapped[str | None] = mapped_column(String(60))
     family_name: Mapped[str | None] = mapped_column(String(60))
@@ -142,7 +141,7 @@ class Signature(Base):
     list_name: Mapped[str | None] = mapped_column(String(80))
     email: Mapped[str | None] = mapped_column(String(254), index=True)
     created_at: Mapped[datetime]
-    #: The last change made by its owner: what tells an idle draft.
+    #: The last change made by its owner.
     touched_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
@@ -181,8 +180,7 @@ class Signature(Base):
 
     __table_args__ = (
         CheckConstraint(
-            "status IN ('draft', 'withdrawn')"
-            " OR (email IS NOT NULL AND name_key IS NOT NULL AND commune IS NOT NULL)",
+            "status = 'withdrawn' OR (email IS NOT NULL AND name_key IS NOT NULL AND commune IS NOT NULL)",
             name="named_once_signed",
         ),
         CheckConstraint("status != 'confirmed' OR confirmed_at IS NOT NULL", name="confirmed_is_dated"),

@@ -1,22 +1,21 @@
-"""Writers queue in front of SQLite: one after the other, in this process and among all of them."""
+"""Writers on SQLite wait for its write lock, in one process and in several; readers never wait."""
 
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from app import create_app, sqlite
+from app import database
 from app.extensions import db
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.sqlite
 
-#: Another process, which takes its turn and keeps it until it is killed or told to go on.
+#: Another process, which holds the write lock until it is killed or reads a line.
 HOLD = """
 import sys, time
 from tests.support.crowd import app_on
@@ -44,7 +43,7 @@ def write(app):
 
 @pytest.fixture
 def elsewhere(database_url, app):
-    """Let another process take its turn; yield it once it is in."""
+    """Let another process take the write lock; yield that process."""
     command = [sys.executable, "-c", HOLD, database_url]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -94,29 +93,20 @@ def test_a_process_that_is_killed_lets_the_next_one_in(write, elsewhere):
     assert done
 
 
-def test_who_waits_too_long_is_told_so_and_the_queue_goes_on(write, elsewhere, monkeypatch):
-    monkeypatch.setattr(sqlite, "PATIENCE", 0.2)
+def test_a_writer_that_waits_too_long_fails_and_the_next_one_writes(app, write, elsewhere, monkeypatch):
+    with app.app_context():
+        db.engine.dispose()  # the timeout is set as a connection opens
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 200)
     for _ in range(2):
         with pytest.raises(OperationalError, match="database is locked"):
             write()
-    monkeypatch.setattr(sqlite, "PATIENCE", 20)
     elsewhere.kill()
+    elsewhere.wait()
     write()
     write()
 
 
-def test_who_waits_for_a_thread_of_its_own_process_is_told_so_too(write, monkeypatch):
-    def too_late() -> None:
-        monkeypatch.setattr(sqlite, "PATIENCE", 0.1)
-        with pytest.raises(OperationalError, match="database is locked"):
-            write()
-        monkeypatch.undo()
-
-    write(lambda: begun(too_late).join())
-    write()
-
-
-def test_readers_do_not_queue(app, write, elsewhere):
+def test_readers_do_not_wait(app, write, elsewhere):
     with app.test_request_context("/"):
         assert db.session.execute(text("SELECT count(*) FROM revision")).scalar() == 0
 
@@ -125,21 +115,3 @@ def test_a_failed_transaction_lets_the_next_one_in(write):
     with pytest.raises(ZeroDivisionError):
         write(lambda: 1 / 0)
     write()
-
-
-def test_a_folder_where_no_file_can_be_made_is_a_database_that_cannot_be_opened(settings, tmp_path):
-    (tmp_path / "full.sqlite3.queue").mkdir()
-    app = create_app(settings | {"SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/full.sqlite3"})
-    with app.app_context(), pytest.raises(OperationalError, match="full.sqlite3.queue"):
-        db.create_all()
-
-
-def test_no_file_is_left_open(app, write, tmp_path):
-
-    with app.app_context():
-        for _ in range(3):
-            write()
-            db.session.remove()
-            db.engine.dispose()
-    links = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
-    assert f"{tmp_path}/paraphe.sqlite3.queue" not in links

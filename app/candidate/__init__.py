@@ -1,7 +1,9 @@
-"""The candidate's pages: read, tick, sign, confirm, come back, carry away."""
+"""The candidate's pages: read, tick, sign, confirm, come back, download the certificate."""
 
-from app.candidate import my_signature as my_signature  # adds its pages to the blueprint
-from app.candidate import share as share  # and so does this one
-from app.candidate.views import bp
+from flask import Blueprint
 
-__all__ = ["bp"]
+bp = Blueprint("candidate", __name__)
+
+from app.candidate import access, certificate, confirm, my_signature, share, sign, tick
+
+__all__ = ["access", "bp", "certificate", "confirm", "my_signature", "share", "sign", "tick"]

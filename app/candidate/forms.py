@@ -1,4 +1,4 @@
-"""The candidate's forms. Their fields clean what is typed before they judge it."""
+"""The candidate's forms. Filters normalise the typed text before validators check it."""
 
 import re
 from typing import Any
@@ -17,6 +17,11 @@ from app.mail import addresses
 from app.models import ConsentPurpose, Role, Signature
 from app.signatures.rules import Signatory
 from app.text import clean_line, without_quotes
+
+
+def form_status(form: FlaskForm) -> int:
+    """Return the status of a page that shows a form: 422 with errors, else 200."""
+    return 422 if form.errors else 200
 
 
 def _clean(value: str | None) -> str:
@@ -217,7 +222,7 @@ class IdentityForm(EmailForm):
         )
 
 
-def wording(purpose: ConsentPurpose) -> str:
+def consent_wording(purpose: ConsentPurpose) -> str:
     """Return what is agreed to, word for word: it is kept with the consent."""
     return {
         ConsentPurpose.PUBLICATION: (
@@ -236,22 +241,24 @@ class FindForm(EmailForm, OpenForm):
 
 
 class SignForm(IdentityForm, OpenForm):
-    """Who signs, and what they agree to. The two boxes are never ticked for anybody."""
+    """Who signs, and the two consents, which are never ticked beforehand."""
+
+    ticked = HiddenField()  # whether the page showed ticked commitments: a lost cookie is said, not blamed
 
     publication = BooleanField(
         validators=[InputRequired("Sans cet accord, votre signature ne peut pas être publiée.")]
     )
     contact = BooleanField()
 
-    def __init__(self, signature: Signature | None = None, **kwargs: Any) -> None:
-        super().__init__(signature, **kwargs)
-        self.publication.label.text = wording(ConsentPurpose.PUBLICATION)
-        self.contact.label.text = wording(ConsentPurpose.CONTACT)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.publication.label.text = consent_wording(ConsentPurpose.PUBLICATION)
+        self.contact.label.text = consent_wording(ConsentPurpose.CONTACT)
 
     def consents(self) -> dict[ConsentPurpose, str]:
         """Return what was agreed to, with the words that were read."""
         boxes = {ConsentPurpose.PUBLICATION: self.publication, ConsentPurpose.CONTACT: self.contact}
-        return {purpose: wording(purpose) for purpose, box in boxes.items() if box.data}
+        return {purpose: consent_wording(purpose) for purpose, box in boxes.items() if box.data}
 
 
 class CorrectForm(IdentityForm):
@@ -262,12 +269,12 @@ class CorrectForm(IdentityForm):
     def __init__(self, signature: Signature, **kwargs: Any) -> None:
         given = any(consent.purpose is ConsentPurpose.CONTACT for consent in signature.consents)
         super().__init__(signature, contact=given, **kwargs)
-        self.contact.label.text = wording(ConsentPurpose.CONTACT)
+        self.contact.label.text = consent_wording(ConsentPurpose.CONTACT)
 
     def consents(self) -> dict[ConsentPurpose, str]:
         """Return what is agreed to from now on, with the words that were read."""
         purposes = [ConsentPurpose.PUBLICATION, *([ConsentPurpose.CONTACT] if self.contact.data else [])]
-        return {purpose: wording(purpose) for purpose in purposes}
+        return {purpose: consent_wording(purpose) for purpose in purposes}
 
 
 class AmendForm(IdentityForm):

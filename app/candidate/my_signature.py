@@ -1,16 +1,28 @@
-"""What the owner of a confirmed signature may change: the person, the address, the consent, everything."""
+"""« Ma signature »: what the owner of a confirmed signature reads and changes."""
 
-from flask import abort, flash, redirect, render_template, request, url_for
+import json
+from functools import partial
+
+from flask import Response, abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from app.candidate.forms import AmendForm, IdentityForm, SwitchForm, wording
-from app.candidate.session import close_signature, open_signature, require_signatory
-from app.candidate.views import bp, is_good, may_write, opened, status_of
+from app.candidate import bp
+from app.candidate.forms import AmendForm, IdentityForm, SwitchForm, consent_wording, form_status
+from app.candidate.session import (
+    close_signature,
+    current_signatory,
+    pending_signature,
+    require_signatory,
+    within_quota,
+)
+from app.candidate.tick import answer_press, read_press
 from app.clock import now
 from app.extensions import db
-from app.mail.links import DENY_SIGNATURE, MOVE_SIGNATURE
-from app.models import ConsentPurpose, Event, LetterKind, Signature, Status
+from app.models import ConsentPurpose, LetterKind, Signature
+from app.register import queries
 from app.signatures import lookup, retention, rules
+from app.signatures.personal_data import all_held
+from app.web.htmx import go_to
 from app.web.rate_limits import limited
 
 NAMESAKE = "Une autre signature existe déjà à votre adresse, à ce nom et pour cette commune."
@@ -20,42 +32,89 @@ CHANGED = (
 )
 
 
+@bp.get("/ma-signature")
+def my_signature() -> ResponseReturnValue:
+    """Show the signature open in this browser; or say that the one it sent waits for its letter."""
+    if not current_signatory() and pending_signature():
+        return render_template("candidate/pending.html")
+    return my_signature_page(require_signatory())
+
+
+def my_signature_page(signature: Signature, *, delayed: bool = False) -> str:
+    """Return the page; ``delayed`` says that the certificate could not be issued just now."""
+    return render_template(
+        "candidate/my_signature.html",
+        signature=signature,
+        entry=queries.find(signature.code),
+        agreed=next((c for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None),
+        contact_words=consent_wording(ConsentPurpose.CONTACT),
+        delayed=delayed,
+    )
+
+
+@bp.get("/ma-signature/engagements")
+def edit_commitments() -> ResponseReturnValue:
+    """Show the commitments of a confirmed signature, to be changed one by one."""
+    return render_template(
+        "candidate/edit_commitments.html",
+        holder=require_signatory(),
+        post_url=partial(url_for, ".edit_commitment"),
+        saved=session.pop("saved", False),
+    )
+
+
+@bp.post("/ma-signature/engagements/<int:number>")
+@limited("RATELIMIT_FORMS")
+def edit_commitment(number: int) -> ResponseReturnValue:
+    """Take one commitment in a confirmed signature, or release it: stored, dated and published at once."""
+    signature = current_signatory()
+    if signature is None:
+        flash("Votre session est fermée\N{NO-BREAK SPACE}: ce dernier choix n’est pas enregistré.")
+        return go_to(url_for(".request_access"))
+    commitment, taken = read_press(number)
+    rules.set_pledge(signature, commitment, taken=taken, now=now())
+    db.session.commit()
+    return answer_press(
+        signature, commitment, partial(url_for, ".edit_commitment"), url_for(".edit_commitments")
+    )
+
+
 @bp.route("/ma-signature/corriger", methods=["GET", "POST"])
 @limited("RATELIMIT_FORMS")
 def amend() -> ResponseReturnValue:
-    """Correct who I am; a new address is asked first whether it agrees."""
+    """Correct who signed; a new address is confirmed by a letter first."""
     signature = require_signatory()
     form = AmendForm(signature)
     if not form.validate_on_submit():
-        return _amend_page(form, signature, status=status_of(form))
-    if form.shown.data != rules.identity(signature):
-        return _amend_page(form, signature, status=409, problem=CHANGED)
-    if _namesake(signature, form):
-        return _amend_page(form, signature, status=422, problem=NAMESAKE)
+        return _amend_page(form, signature, form_status(form))
+    if form.shown.data != rules.identity_hash(signature):
+        return _amend_page(form, signature, 409, problem=CHANGED)
+    if _find_namesake(signature, form):
+        return _amend_page(form, signature, 422, problem=NAMESAKE)
     signatory = form.signatory()
     moving = rules.amend(
         signature,
         signatory,
-        may_write=may_write(LetterKind.MOVE, signatory.email),
-        may_warn=may_write(LetterKind.MOVING, str(signature.email)),
+        within_quota=within_quota(LetterKind.MOVE, signatory.email),
+        may_warn=within_quota(LetterKind.MOVING, str(signature.email)),
         now=now(),
     )
     db.session.commit()
     flash("Votre signature est à jour.")
     if moving:
         flash(f"Pour changer d’adresse, ouvrez le lien que vous recevrez à {signatory.email}.")
-    return redirect(url_for(".own"), code=303)
+    return redirect(url_for(".my_signature"), code=303)
 
 
 def _amend_page(
-    form: AmendForm, signature: Signature, *, status: int, problem: str | None = None
+    form: AmendForm, signature: Signature, status: int, *, problem: str | None = None
 ) -> ResponseReturnValue:
-    shown = form.shown.data if status == 422 else rules.identity(signature)
+    shown = form.shown.data if status == 422 else rules.identity_hash(signature)
     page = render_template("candidate/amend.html", form=form, shown=shown, problem=problem)
     return page, status
 
 
-def _namesake(signature: Signature, form: IdentityForm) -> Signature | None:
+def _find_namesake(signature: Signature, form: IdentityForm) -> Signature | None:
     """Return the other signature, at the same address, that this one would become."""
     other = lookup.standing(form.signatory(), signature.email)
     return None if other is signature else other
@@ -63,32 +122,32 @@ def _namesake(signature: Signature, form: IdentityForm) -> Signature | None:
 
 @bp.post("/ma-signature/contact")
 def contact() -> ResponseReturnValue:
-    """Agree to be written to, or take it back."""
+    """Consent to be contacted, or withdraw that consent."""
     signature = require_signatory()
     form = SwitchForm()
     if not form.validate():
         abort(422)
-    words = wording(ConsentPurpose.CONTACT) if form.is_agreed else None
-    rules.agree_to_contact(signature, words, now())
+    words = consent_wording(ConsentPurpose.CONTACT) if form.is_agreed else None
+    rules.set_contact_consent(signature, words, now())
     db.session.commit()
-    return redirect(url_for(".own", _anchor="contact"), code=303)
+    return redirect(url_for(".my_signature", _anchor="contact"), code=303)
 
 
 @bp.post("/ma-signature/indexation")
 def indexing() -> ResponseReturnValue:
-    """Let search engines show my page, or ask them not to."""
+    """Let search engines show the public page, or ask them not to."""
     signature = require_signatory()
     form = SwitchForm()
     if not form.validate():
         abort(422)
-    rules.agree_to_indexing(signature, agreed=form.is_agreed, now=now())
+    rules.set_indexing(signature, agreed=form.is_agreed, now=now())
     db.session.commit()
-    return redirect(url_for(".own", _anchor="indexation"), code=303)
+    return redirect(url_for(".my_signature", _anchor="indexation"), code=303)
 
 
 @bp.route("/ma-signature/retirer", methods=["GET", "POST"])
 def withdraw() -> ResponseReturnValue:
-    """Take my signature back: the page says what that means, its button does it."""
+    """Withdraw the signature: GET says what that means, POST does it."""
     signature = require_signatory()
     if request.method != "POST":
         return render_template("candidate/withdraw.html", signature=signature)
@@ -102,44 +161,13 @@ def withdraw() -> ResponseReturnValue:
 
 @bp.get("/signature-retiree")
 def withdrawn() -> ResponseReturnValue:
-    """Say that it is done; nobody is named, anybody may look."""
+    """Say that the signature is withdrawn. The page is public: it shows no name."""
     return render_template("candidate/withdrawn.html")
 
 
-@bp.route("/demenager/<token>", methods=["GET", "POST"])
-def move(token: str) -> ResponseReturnValue:
-    """Move a signature to the address where this link was received."""
-    link, signature = opened(MOVE_SIGNATURE, token)
-    if not signature.is_confirmed or not signature.new_email or not is_good(MOVE_SIGNATURE, link, signature):
-        abort(410)
-    twin = lookup.standing(signature, signature.new_email)
-    if request.method != "POST" or twin:
-        page = render_template("candidate/move.html", token=token, signature=signature, twin=twin)
-        return page, 409 if twin else 200
-    rules.move(signature, now())
-    db.session.commit()
-    open_signature(signature)
-    flash("Votre nouvelle adresse est confirmée.")
-    return redirect(url_for(".own"), code=303)
-
-
-@bp.route("/refuser/<token>", methods=["GET", "POST"])
-def deny(token: str) -> ResponseReturnValue:
-    """« Ce n’est pas moi »: erase a signature that somebody else began at this address."""
-    link, signature = opened(DENY_SIGNATURE, token)
-    if signature.status is not Status.PENDING or not is_good(DENY_SIGNATURE, link, signature):
-        abort(410)
-    if request.method != "POST":
-        return render_template("candidate/deny.html", token=token, signature=signature)
-    lookup.set_letters_apart(signature)
-    db.session.delete(signature)
-    db.session.add(Event("denied", now()))
-    db.session.commit()
-    retention.remember([signature.code], now())
-    return redirect(url_for(".denied"), code=303)
-
-
-@bp.get("/refuser/fait")
-def denied() -> ResponseReturnValue:
-    """Say that it is erased; nobody is named, anybody may look."""
-    return render_template("candidate/denied.html")
+@bp.get("/ma-signature/donnees.json")
+def personal_data() -> ResponseReturnValue:
+    """Send all the personal data of the signature, as JSON (RGPD, art. 15 and 20)."""
+    written = json.dumps(all_held(require_signatory()), ensure_ascii=False, indent=2)
+    attached = {"Content-Disposition": "attachment; filename=ma-signature.json"}
+    return Response(written, mimetype="application/json", headers=attached)

@@ -1,21 +1,102 @@
-"""Who is at the browser: the draft it began, or the signature it has proved to own.
+"""What one browser remembers, in its signed session cookie.
 
-The session holds codes only. A draft is nobody's until its letter is answered, so whoever began it may change
-it; once confirmed, only a link from the mailbox opens it (``ACCESS_IDLE`` seconds at a time).
+``draft``
+    The commitments ticked before signing: ``{"code": …, "numbers": […]}``. The server stores nothing of them.
+``pending``
+    The code of the signature that this browser sent last, until its letter is answered.
+``owner``
+    The confirmed signature that a link opened: its code, when it was last used (seconds since 1970), and how
+    often its sessions had been closed.
 """
+
+from dataclasses import dataclass
 
 from flask import abort, current_app, redirect, session, url_for
 
 from app.clock import now
-from app.extensions import db
-from app.models import Signature, Status, new_code
-from app.signatures import drafts, lookup
-from app.signatures.drafts import Draft
-from app.signatures.rules import new_draft
+from app.extensions import charter
+from app.mail.links import Link, Purpose, TokenInvalid
+from app.models import LetterKind, Signature, Status, new_code
+from app.signatures import lookup
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The commitments ticked in one browser. ``code`` names the signature that they will become."""
+
+    code: str
+    pledges: frozenset[int]
+    is_confirmed = False
+
+
+def read_draft() -> Draft:
+    """Return this browser's draft, without the numbers that the charter no longer has."""
+    match session.get("draft"):
+        case {"code": str(code), "numbers": list(numbers)}:
+            return Draft(code, frozenset(c.number for c in charter.commitments if c.number in numbers))
+    return Draft(new_code(), frozenset())  # none yet, or a cookie of a former version
+
+
+def tick_draft(number: int, *, taken: bool) -> Draft:
+    """Add a number to this browser's draft, or remove it; return the draft."""
+    draft = read_draft()
+    numbers = draft.pledges | {number} if taken else draft.pledges - {number}
+    session["draft"] = {"code": draft.code, "numbers": sorted(numbers)}
+    keep_cookie()
+    return Draft(draft.code, numbers)
+
+
+def clear_draft() -> None:
+    """Empty the draft: the next person at this browser begins with nothing."""
+    session.pop("draft", None)
+
+
+def keep_cookie() -> None:
+    """Have the browser keep its cookie for PERMANENT_SESSION_LIFETIME, rather than until it closes."""
+    if not session.permanent:  # setting it again would send the cookie again
+        session.permanent = True
+
+
+def remember_pending(signature: Signature) -> None:
+    """Remember the signature that this browser sent; the draft, which it came from, is emptied."""
+    clear_draft()
+    session.pop("fake_address", None)
+    session["pending"] = signature.code
+
+
+def forget_pending() -> None:
+    """Let another person sign at this browser; the pending signature still waits for its letter."""
+    session.pop("pending", None)
+    session.pop("fake_address", None)
+
+
+def pending_signature() -> Signature | None:
+    """Return the signature that this browser sent, while it is pending, or its image shown to a bot."""
+    if "pending" in session:
+        signature = lookup.by_code(session["pending"])
+        if signature and signature.status is Status.PENDING:
+            return signature
+    return Signature(email=session["fake_address"]) if "fake_address" in session else None
+
+
+def fake_success_for_bot(address: str) -> None:
+    """Answer a bot as if it had signed: nothing is stored but in its own cookie."""
+    clear_draft()
+    session["fake_address"] = address
+
+
+def is_sent_too_fast() -> bool:
+    """Return True if a form comes back less than FORM_MIN_SECONDS after this browser's first form.
+
+    Called when the form is shown too. The first form's time counts, so that a person who corrects an error
+    or goes back is not asked twice.
+    """
+    shown_at = session.setdefault("shown_at", now().timestamp())
+    return bool(now().timestamp() - shown_at < current_app.config["FORM_MIN_SECONDS"])
 
 
 def current_signatory() -> Signature | None:
-    """Return the confirmed signature that this browser has opened, if it is still open."""
+    """Return the confirmed signature that this browser has opened, unless ACCESS_IDLE seconds passed."""
     code, seen, closed_count = session.get("owner", ("", 0, 0))
     if not code:
         return None
@@ -23,7 +104,6 @@ def current_signatory() -> Signature | None:
     signature = lookup.by_code(code) if idle <= current_app.config["ACCESS_IDLE"] else None
     if signature is None or not signature.is_confirmed or signature.closed_count != closed_count:
         del session["owner"]
-        db.session.rollback()  # a draft is written in a transaction of its own
         return None
     if idle > 60:  # one cookie a minute is enough
         session["owner"] = (code, int(now().timestamp()), closed_count)
@@ -31,84 +111,36 @@ def current_signatory() -> Signature | None:
 
 
 def require_signatory() -> Signature:
-    """Return the confirmed signature that is open here, or abort to where a link to it is asked for."""
-    return current_signatory() or abort(redirect(url_for("candidate.find"), code=303))
-
-
-def current_signature() -> Signature:
-    """Return what the commitments on the page belong to: the opened signature, or this browser's draft.
-
-    A draft that nothing was ticked in yet is a new object, which no database knows.
-    """
-    signatory = current_signatory()
-    if signatory:
-        return signatory
-    code = current_draft().code
-    return lookup.by_code(code) or new_draft(now(), code)
-
-
-def current_draft() -> Draft:
-    """Return this browser's draft, as the charter shows it."""
-    if "draft" not in session:
-        return Draft(draft_code())
-    draft = drafts.find(draft_code())
-    if draft is None:
-        forget_draft()  # confirmed since, from the mailbox: this browser proved nothing
-        draft = Draft(draft_code())
-    return draft
-
-
-def draft_code() -> str:
-    """Return the code of this browser's draft, which may not have begun yet."""
-    if "draft" not in session:
-        session.permanent = True
-        session["draft"] = new_code()
-        keep_draft()
-    return str(session["draft"])
-
-
-def keep_draft() -> None:
-    """Give this browser thirty more days to come back to its draft; one cookie an hour is enough."""
-    moment = int(now().timestamp())
-    if moment - session.get("kept_at", 0) > 3600:
-        session["kept_at"] = moment
-
-
-def current_pending() -> Signature | None:
-    """Return this browser's draft, where it waits for its letter to be answered, or what passes for one."""
-    draft = lookup.by_code(session.get("draft", ""))
-    if draft and draft.status is Status.PENDING:
-        return draft
-    return Signature(email=session["pretended"]) if "pretended" in session else None
-
-
-def pretend(address: str) -> None:
-    """Let a program believe that it has signed: nothing is stored but in its own cookie."""
-    session["pretended"] = address
-
-
-def is_hurried() -> bool:
-    """Whether a form comes back sooner than a person can fill it in.
-
-    Asked when it is shown too: the time of a session's first form counts, so that whoever corrects an error
-    or goes back is not asked twice.
-    """
-    shown_at = session.setdefault("shown_at", now().timestamp())
-    return bool(now().timestamp() - shown_at < current_app.config["FORM_MIN_SECONDS"])
-
-
-def forget_draft() -> None:
-    """Let the next person at this browser begin a draft of their own."""
-    session.pop("draft", None)
+    """Return the confirmed signature that is open here, or abort to the form that asks for a link to it."""
+    return current_signatory() or abort(redirect(url_for("candidate.request_access"), code=303))
 
 
 def open_signature(signature: Signature) -> None:
-    """Let this browser in; what the session held before belongs to somebody less sure."""
+    """Open a signature in this browser; what the session held before may be another person's."""
     session.clear()
     session["owner"] = (signature.code, int(now().timestamp()), signature.closed_count)
-    session.permanent = True
+    keep_cookie()
 
 
 def close_signature() -> None:
-    """Leave no trace in this browser."""
+    """Empty this browser's session."""
     session.clear()
+
+
+def load_linked_signature(purpose: Purpose, token: str) -> tuple[Link, Signature]:
+    """Return a mailed link and its signature, or abort with 404: damaged, or the signature was erased."""
+    try:
+        link = purpose.read(token)
+    except TokenInvalid:
+        abort(404)
+    return link, lookup.by_code(link.code) or abort(404)
+
+
+def is_usable(purpose: Purpose, link: Link, signature: Signature) -> bool:
+    """Return True if a link has neither expired nor been used or replaced."""
+    return not link.expired and purpose.fits(link, signature)
+
+
+def within_quota(kind: LetterKind, address: str) -> bool:
+    """Return True if an address may be sent one more letter of that kind today."""
+    return lookup.may_write(kind, address, current_app.config["LETTERS_PER_DAY"], now())

@@ -96,7 +96,7 @@ def _confirmed(signature: Signature, address: str) -> Message | None:
         signature=signature,
         enclosed=is_certifiable(signature),
         page=url_for("citizen.signatory", code=signature.code, _external=True),
-        back=url_for("candidate.find", _external=True),
+        back=url_for("candidate.request_access", _external=True),
     )
 
 
@@ -138,7 +138,7 @@ def _moving(signature: Signature, address: str) -> Message | None:
     """Tell the old address, which names no new one."""
     if signature.status not in (Status.PENDING, Status.CONFIRMED):
         return None
-    back = url_for("candidate.find", _external=True)
+    back = url_for("candidate.request_access", _external=True)
     return _message("moving", address, signature=signature, back=back)
 
 

@@ -26,7 +26,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import files
 from app.certificates.key import former_file, open_key, put_back, seal_file
-from app.extensions import db, snapshot
+from app.database import read_snapshot
+from app.extensions import db
 from app.ops.transfer import (
     BATCH,
     Columns,
@@ -83,7 +84,7 @@ def make(file: Path, now: datetime) -> dict[str, int]:
     options: Any = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": LEVEL}
     with files.fresh(file) as whole, zipfile.ZipFile(whole, "w", **options) as archive:
         try:
-            with snapshot() as connection:
+            with read_snapshot(db.engine) as connection:
                 database = Database(connection)
                 if not database.revision:
                     raise TransferError("there is no database yet: `flask --app app upgrade`")

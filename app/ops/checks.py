@@ -93,9 +93,6 @@ def _terms() -> Iterator[Finding]:
     if config["KEEP_PENDING_DAYS"] * DAY < config["CONFIRMATION_MAX_AGE"]:
         words = "KEEP_PENDING_DAYS is shorter than CONFIRMATION_MAX_AGE: links would die before they say"
         found.append(Finding(Level.ERROR, "terms", words))
-    if timedelta(days=config["KEEP_DRAFT_DAYS"]) < config["PERMANENT_SESSION_LIFETIME"]:
-        words = "KEEP_DRAFT_DAYS is shorter than PERMANENT_SESSION_LIFETIME: browsers would lose their ticks"
-        found.append(Finding(Level.WARNING, "terms", words))
     if config["ACCESS_LOG_DAYS"] > ACCESS_LOG_MAX:
         words = f"ACCESS_LOG_DAYS is above {ACCESS_LOG_MAX}: keep addresses of visitors for less"
         found.append(Finding(Level.WARNING, "terms", words))

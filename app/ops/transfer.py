@@ -32,8 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from app import sqlite
-from app.extensions import snapshot
+from app.database import prepare_sqlite, read_snapshot
 from app.ops import schema_version
 from app.ops.schema_version import VERSION
 
@@ -108,7 +107,7 @@ def copy(source: str, target: str) -> dict[str, int]:
     if origin.dialect.name == "sqlite" and not Path(str(origin.url.database)).is_file():
         raise TransferError(f"{origin.url.database} is not there")
     try:
-        with snapshot(origin) as reading:
+        with read_snapshot(origin) as reading:
             database = Database(reading)
             if not database.revision:
                 raise TransferError(f"{origin.url} holds no database of this program")
@@ -132,7 +131,7 @@ def open_engine(url: str) -> Engine:
     if engine.dialect.name not in ("sqlite", "postgresql"):
         raise TransferError(f"{engine.dialect.name} is neither sqlite nor postgresql")
     if engine.dialect.name == "sqlite":
-        sqlite.prepare(engine)
+        prepare_sqlite(engine)
     return engine
 
 

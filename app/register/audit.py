@@ -11,7 +11,8 @@ from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, select, union
 
 from app.clock import now
-from app.extensions import snapshot
+from app.database import read_snapshot
+from app.extensions import db
 from app.models import Entry, Pledge, Role, Signature, Spelling, Status, Tally
 from app.register.update import (
     SIGNATURE_COLUMNS,
@@ -50,7 +51,7 @@ _LISTED = union(
 def differences() -> Iterator[Difference]:
     """Say where the register differs from the signatures, both as they are at one moment. Changes nothing."""
     tallies: Counter[tuple[int, str, Role]] = Counter()
-    with snapshot() as connection:
+    with read_snapshot(db.engine) as connection:
         last = 0
         following = select(_LISTED.c.id).order_by(_LISTED.c.id).limit(BATCH)
         while ids := connection.scalars(following.where(_LISTED.c.id > last)).all():

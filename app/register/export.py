@@ -17,7 +17,8 @@ from sqlalchemy import DateTime, String, cast, type_coerce
 
 from app.content.charter import Charter
 from app.content.communes import NOWHERE
-from app.extensions import communes, snapshot
+from app.database import read_snapshot
+from app.extensions import communes, db
 from app.french import paris_day, typeset
 from app.models import Entry, Role
 from app.register import queries
@@ -194,7 +195,10 @@ def read(search: Search, columns: Sequence[Column], page: str, form: Format) -> 
     """
     write = _line_writer([column.name for column in columns], page, form)
     lines = queries.lines_of(search).with_only_columns(*_READ).order_by(Entry.signature_id)
-    with snapshot() as connection, connection.execute(lines, execution_options={"yield_per": BATCH}) as found:
+    with (
+        read_snapshot(db.engine) as connection,
+        connection.execute(lines, execution_options={"yield_per": BATCH}) as found,
+    ):
         for batch in found.partitions():
             yield list(itertools.starmap(write, batch))
 

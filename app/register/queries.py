@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, bindparam, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.extensions import autocommit, communes, db
+from app.extensions import communes, db
 from app.models import Entry, Revision, Role, Spelling, Tally
 from app.text import fold
 
@@ -236,12 +236,11 @@ _VERSION_OF_PART = _VERSION.where(Revision.epci == bindparam("epci"))
 
 def version(insee: str | None = None) -> Version:
     """Return the version of the register, or of a part that one commune is in."""
-    with autocommit.connect() as connection:
-        if insee:
-            of_part = {"epci": communes.of(insee).epci.code}
-            number, changed_at = connection.execute(_VERSION_OF_PART, of_part).one()
-        else:
-            number, changed_at = connection.execute(_VERSION).one()
+    if insee:
+        of_part = {"epci": communes.of(insee).epci.code}
+        number, changed_at = db.session.execute(_VERSION_OF_PART, of_part).one()
+    else:
+        number, changed_at = db.session.execute(_VERSION).one()
     return Version(int(number), changed_at)
 
 

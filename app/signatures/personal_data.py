@@ -16,7 +16,6 @@ from app.models import Certificate, Consent, Event, Letter, Signature
 #: What the codes of the database say; a code that is not here is given as it is.
 FRENCH = {
     # status
-    "draft": "brouillon",
     "pending": "à confirmer",
     "confirmed": "confirmée",
     "merged": "jointe à une autre",

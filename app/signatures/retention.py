@@ -19,7 +19,7 @@ from app.french import paris_day
 from app.models import Certificate, Event, Letter, LetterKind, LetterState, Signature, Status
 from app.register.update import remove_entries
 from app.signatures import erasure_log
-from app.signatures.rules import PERSONAL, PROOF, reduce, withdraw
+from app.signatures.rules import PERSONAL, PROOF, anonymise, withdraw
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def _rules(now: datetime) -> list[Rule]:
     standing = select(Signature.code, Signature.created_at).where(
         Signature.code.in_(noted), Signature.status != Status.WITHDRAWN
     )
-    # A browser whose draft was erased goes on under the same code: what began later was not taken back.
+    # An old cookie can bring a code back: a signature that began after the withdrawal was not withdrawn.
     restored = [code for code, created_at in db.session.execute(standing) if created_at <= noted[code]]
 
     def take_back(signature: Signature) -> None:
@@ -127,11 +127,7 @@ def _rules(now: datetime) -> list[Rule]:
             ),
             _forget_new_address,
         ),
-        Rule(
-            "erased-drafts",
-            signatures.where(of_status == Status.DRAFT, Signature.touched_at < before("KEEP_DRAFT_DAYS")),
-        ),
-        Rule("reduced-withdrawn", signatures.where(of_status == Status.WITHDRAWN, names_somebody), reduce),
+        Rule("reduced-withdrawn", signatures.where(of_status == Status.WITHDRAWN, names_somebody), anonymise),
         Rule(
             "erased-withdrawn",
             signatures.where(

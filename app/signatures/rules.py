@@ -1,8 +1,8 @@
-"""The candidate's rules: answer, sign, correct, confirm. Plain objects in, plain objects changed."""
+"""The rules of signing: sign, correct, confirm, amend, withdraw. Plain objects in, plain objects changed."""
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,16 +18,15 @@ from app.models import (
     Role,
     Signature,
     Status,
-    new_code,
 )
 from app.text import fold
 
-#: Two presses closer than this are one: a double click, even where the first letter has already left.
-SAME_PRESS = timedelta(seconds=10)
+#: Two requests for a confirmation letter closer than this are one: a double click sends one letter.
+DOUBLE_CLICK = timedelta(seconds=10)
 
 
 class SigningError(Exception):
-    """A rule of signing says no."""
+    """A rule of signing is broken."""
 
 
 class NothingTaken(SigningError):
@@ -55,20 +54,8 @@ class Signatory:
         return fold(f"{self.given_name} {self.family_name}")
 
 
-def new_draft(now: datetime, code: str | None = None) -> Signature:
-    """Begin a signature: nothing ticked, nobody named."""
-    return Signature(
-        code=code or new_code(),
-        status=Status.DRAFT,
-        created_at=now,
-        touched_at=now,
-        access_count=0,
-        closed_count=0,
-    )
-
-
-def answer(signature: Signature, commitment: Commitment, *, taken: bool, now: datetime) -> None:
-    """Record one answer. Saying the same thing twice changes nothing, not even the date."""
+def set_pledge(signature: Signature, commitment: Commitment, *, taken: bool, now: datetime) -> None:
+    """Take one commitment, or release it. Repeating a press changes nothing, not even the date."""
     number = commitment.number
     if taken == (number in signature.pledges):
         return
@@ -82,26 +69,36 @@ def answer(signature: Signature, commitment: Commitment, *, taken: bool, now: da
 
 
 def sign(
-    signature: Signature,
     signatory: Signatory,
+    numbers: Iterable[int],
     consents: Mapping[ConsentPurpose, str],
     *,
+    code: str,
     charter: Charter,
-    may_write: bool,
+    within_quota: bool,
     now: datetime,
-) -> None:
-    """Name the person, keep their consents with the words they read, and owe them a letter.
+) -> Signature:
+    """Return a new pending signature of these commitments, its confirmation letter in the outbox.
 
+    ``consents`` holds the words that were read, by purpose; ``code`` names the signature in URLs.
     Raises: NothingTaken.
     """
+    signature = Signature(
+        code=code,
+        status=Status.PENDING,
+        edition=charter.edition,
+        created_at=now,
+        access_count=0,
+        closed_count=0,
+        pledges={number: Pledge(number=number, taken_at=now) for number in numbers},
+    )
     if not signature.pledges:
         raise NothingTaken
-    _name(signature, signatory, now)
-    signature.status = Status.PENDING
-    signature.edition = charter.edition
-    _consent(signature, consents, now)
+    _set_identity(signature, signatory, now)
+    _set_consents(signature, consents, now)
     signature.events.append(Event("signed", now))
-    owe_confirmation(signature, now, may_write=may_write)
+    queue_confirmation(signature, now, within_quota=within_quota)
+    return signature
 
 
 def correct(
@@ -109,35 +106,35 @@ def correct(
     signatory: Signatory,
     consents: Mapping[ConsentPurpose, str],
     *,
-    may_write: bool,
+    within_quota: bool,
     may_warn: bool,
     now: datetime,
 ) -> bool:
-    """Correct a pending signature; return whether its address is a new one, to be confirmed by a letter.
+    """Correct a pending signature. Return True if its address changed, and gets a confirmation letter.
 
-    The old address gets a note, if we may.
+    ``may_warn`` allows a letter to the former address.
     """
     former = _address(signature)
     moved = signatory.email != former
-    _name(signature, signatory, now)
-    _consent(signature, consents, now)
+    _set_identity(signature, signatory, now)
+    _set_consents(signature, consents, now)
     signature.events.append(Event("corrected", now))
     if moved:
-        owe_confirmation(signature, now, may_write=may_write)
-    if moved and may_write and may_warn:
-        owe(signature, LetterKind.MOVING, former, now)
+        queue_confirmation(signature, now, within_quota=within_quota)
+    if moved and within_quota and may_warn:
+        queue_letter(signature, LetterKind.MOVING, former, now)
     return moved
 
 
-def write_again(signature: Signature, address: str, *, may_write: bool, now: datetime) -> None:
-    """Ask again to confirm a pending signature, at a corrected address if it is one."""
+def resend_confirmation(signature: Signature, address: str, *, within_quota: bool, now: datetime) -> None:
+    """Queue the confirmation letter again, to a corrected address if there is one."""
     signature.email = address
     signature.touched_at = now
-    owe_confirmation(signature, now, may_write=may_write)
+    queue_confirmation(signature, now, within_quota=within_quota)
 
 
-def _consent(signature: Signature, consents: Mapping[ConsentPurpose, str], now: datetime) -> None:
-    """Keep what is agreed to, and nothing else; what was agreed to before keeps its date."""
+def _set_consents(signature: Signature, consents: Mapping[ConsentPurpose, str], now: datetime) -> None:
+    """Replace the consents; a consent that was given before, in the same words, keeps its date."""
     standing = {(consent.purpose, consent.wording): consent for consent in signature.consents}
     signature.consents = [
         standing.get((purpose, wording))
@@ -146,7 +143,7 @@ def _consent(signature: Signature, consents: Mapping[ConsentPurpose, str], now: 
     ]
 
 
-def _name(signature: Signature, signatory: Signatory, now: datetime) -> None:
+def _set_identity(signature: Signature, signatory: Signatory, now: datetime) -> None:
     signature.given_name = signatory.given_name
     signature.family_name = signatory.family_name
     signature.name_key = signatory.name_key
@@ -157,31 +154,31 @@ def _name(signature: Signature, signatory: Signatory, now: datetime) -> None:
     signature.touched_at = now
 
 
-def owe_confirmation(signature: Signature, now: datetime, *, may_write: bool) -> None:
-    """Owe the letter that asks to confirm, once: a double click owes one.
+def queue_confirmation(signature: Signature, now: datetime, *, within_quota: bool) -> None:
+    """Queue the confirmation letter, unless one is waiting or was queued in the last 10 seconds.
 
-    Where we may not write, it is void from the start: the same rows are written for every address.
+    Beyond the quota the letter is void from the start: the same rows are written for every address.
     """
     address = _address(signature)
     owed = any(
         letter.kind is LetterKind.CONFIRM
         and letter.address == address
-        and (letter.state is LetterState.WAITING or abs(now - letter.created_at) < SAME_PRESS)
+        and (letter.state is LetterState.WAITING or abs(now - letter.created_at) < DOUBLE_CLICK)
         for letter in signature.letters
     )
     if not owed:
-        owe(signature, LetterKind.CONFIRM, address, now)
-        if not may_write:
+        queue_letter(signature, LetterKind.CONFIRM, address, now)
+        if not within_quota:
             signature.letters[-1].state = LetterState.VOID
 
 
-def owe(signature: Signature, kind: LetterKind, address: str, now: datetime) -> None:
-    """Put a letter in the outbox; it leaves once this transaction is committed."""
+def queue_letter(signature: Signature, kind: LetterKind, address: str, now: datetime) -> None:
+    """Add a letter to the outbox; it may leave once this transaction is committed."""
     signature.letters.append(new_letter(kind, address, now, secrets.token_hex(16)))
 
 
 def new_letter(kind: LetterKind, address: str, now: datetime, message_key: str) -> Letter:
-    """Make a letter that may leave at once."""
+    """Return a letter that is due at once; ``message_key`` is the left part of its Message-ID."""
     return Letter(
         kind=kind,
         state=LetterState.WAITING,
@@ -193,8 +190,8 @@ def new_letter(kind: LetterKind, address: str, now: datetime, message_key: str) 
     )
 
 
-def fingerprint(signature: Signature, charter: Charter) -> str:
-    """Name what a confirmation page shows, so that nobody signs anything else."""
+def shown_hash(signature: Signature, charter: Charter) -> str:
+    """Return a hash of what the confirmation page shows; the POST is refused when it has changed."""
     shown = (
         charter.edition,
         signature.full_name,
@@ -210,15 +207,15 @@ def fingerprint(signature: Signature, charter: Charter) -> str:
 def confirm(
     signature: Signature, standing: Signature | None, *, shown: str, charter: Charter, now: datetime
 ) -> Signature:
-    """Confirm what was shown, dated now, and return the signature that stands from now on.
+    """Confirm a pending signature, dated now, and return the confirmed signature of that person.
 
-    ``standing`` is the confirmed signature of the same person, if there is one: it keeps its dates and
-    gains the newly taken commitments. Confirming twice changes nothing.
-    Raises: ChangedMeanwhile, NothingTaken.
+    ``shown`` is the `shown_hash` that the page sent back. ``standing`` is the person's earlier confirmed
+    signature, if there is one: it keeps its dates and gains the newly taken commitments. Confirming twice
+    changes nothing. Raises: ChangedMeanwhile, NothingTaken.
     """
     if signature.status is not Status.PENDING:
         return signature.merged_into or signature
-    if shown != fingerprint(signature, charter):
+    if shown != shown_hash(signature, charter):
         raise ChangedMeanwhile
     if not signature.pledges:
         raise NothingTaken
@@ -238,7 +235,7 @@ def _merge(signature: Signature, standing: Signature, now: datetime) -> None:
     for number in signature.pledges.keys() - standing.pledges.keys():
         standing.pledges[number] = Pledge(number=number, taken_at=now)
         standing.events.append(Event("taken", now, number=number))
-    _consent(standing, {c.purpose: c.wording for c in (*standing.consents, *signature.consents)}, now)
+    _set_consents(standing, {c.purpose: c.wording for c in (*standing.consents, *signature.consents)}, now)
     standing.role = signature.role
     standing.list_name = signature.list_name
     standing.touched_at = now
@@ -249,16 +246,16 @@ def _merge(signature: Signature, standing: Signature, now: datetime) -> None:
 
 def _announce(signature: Signature, now: datetime) -> None:
     signature.events.append(Event("confirmed", now))
-    owe(signature, LetterKind.CONFIRMED, _address(signature), now)
+    queue_letter(signature, LetterKind.CONFIRMED, _address(signature), now)
 
 
 def amend(
-    signature: Signature, signatory: Signatory, *, may_write: bool, may_warn: bool, now: datetime
+    signature: Signature, signatory: Signatory, *, within_quota: bool, may_warn: bool, now: datetime
 ) -> bool:
-    """Correct a confirmed signature, each change dated; return whether a new address is to be confirmed.
+    """Correct a confirmed signature, each change in the journal. Return True if a new address was asked for.
 
-    The person moves to a new address once somebody answers there. Until then the old one, which gets a
-    note, remains theirs; asking for it again calls the move off.
+    The address changes when the letter sent to the new one is answered. Until then the former address, which
+    gets a warning if ``may_warn``, stays the signature's; asking for it again cancels the change.
     """
     for attribute, event in (
         ("given_name", "given-name-corrected"),
@@ -277,41 +274,41 @@ def amend(
         return False
     signature.new_email = signatory.email
     signature.events.append(Event("move-asked", now))
-    if may_write:
-        owe(signature, LetterKind.MOVE, signatory.email, now)
-    if may_write and may_warn:
-        owe(signature, LetterKind.MOVING, _address(signature), now)
+    if within_quota:
+        queue_letter(signature, LetterKind.MOVE, signatory.email, now)
+    if within_quota and may_warn:
+        queue_letter(signature, LetterKind.MOVING, _address(signature), now)
     return True
 
 
-def identity(signature: Signature) -> str:
-    """Name what a correction page shows, so that an old page does not undo a newer correction."""
+def identity_hash(signature: Signature) -> str:
+    """Return a hash of what a correction page shows; an old page must not undo a newer correction."""
     shown = [getattr(signature, name) for name in PERSONAL]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:32]
 
 
 def move(signature: Signature, now: datetime) -> None:
-    """Move to the new address, where the letter was answered; what the old one opened is closed."""
+    """Change to the new address, whose letter was answered, and close the sessions of the former one."""
     assert signature.new_email is not None
     signature.email, signature.new_email = signature.new_email, None
-    close(signature)
+    close_sessions(signature)
     signature.events.append(Event("moved", now))
 
 
-def agree_to_contact(signature: Signature, wording: str | None, now: datetime) -> None:
-    """Agree to be written to, in these words, or take it back (None). The journal keeps both dates."""
+def set_contact_consent(signature: Signature, wording: str | None, now: datetime) -> None:
+    """Add the consent to be contacted, in these words, or remove it (None); both go to the journal."""
     standing = next((c for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None)
     if (standing is None) == (wording is None):
         return
     consents = {c.purpose: c.wording for c in signature.consents if c is not standing}
     if wording is not None:
         consents[ConsentPurpose.CONTACT] = wording
-    _consent(signature, consents, now)
+    _set_consents(signature, consents, now)
     signature.events.append(Event("contact-agreed" if wording else "contact-refused", now))
 
 
-def agree_to_indexing(signature: Signature, *, agreed: bool, now: datetime) -> None:
-    """Let search engines show what is public, or ask them not to. Saying the same twice changes nothing."""
+def set_indexing(signature: Signature, *, agreed: bool, now: datetime) -> None:
+    """Allow search engines to show the public page, or not. Repeating a choice changes nothing."""
     if signature.indexable == agreed:
         return
     signature.indexable = agreed
@@ -319,26 +316,27 @@ def agree_to_indexing(signature: Signature, *, agreed: bool, now: datetime) -> N
 
 
 def withdraw(signature: Signature, now: datetime) -> list[str]:
-    """Take a confirmed signature back, at once and for good, and return the codes of what was erased.
+    """Withdraw a confirmed signature for good; return the codes of the signatures erased.
 
-    Its owner gets a last letter.
+    A last letter to its owner is queued.
     """
     address = _address(signature)
     signature.status = Status.WITHDRAWN
     signature.withdrawn_at = signature.touched_at = now
     signature.events.append(Event("withdrawn", now))
-    erased = reduce(signature)
-    owe(signature, LetterKind.WITHDRAWN, address, now)
+    erased = anonymise(signature)
+    queue_letter(signature, LetterKind.WITHDRAWN, address, now)
     return erased
 
 
-def ask_access(address: str, now: datetime, *, may_write: bool) -> Letter:
-    """Make the letter with the way back to every signature of an address, known or not: the courier will see.
+def request_access(address: str, now: datetime, *, within_quota: bool) -> Letter:
+    """Return the letter with a link to each signature of an address, whether it has any or not.
 
-    Where we may not write, it is void, and keeps no address.
+    The outbox looks the address up when it sends the letter, so that asking takes as long for every address.
+    Beyond the quota the letter is void and holds no address.
     """
-    letter = new_letter(LetterKind.ACCESS, address if may_write else "", now, secrets.token_hex(16))
-    letter.state = LetterState.WAITING if may_write else LetterState.VOID
+    letter = new_letter(LetterKind.ACCESS, address if within_quota else "", now, secrets.token_hex(16))
+    letter.state = LetterState.WAITING if within_quota else LetterState.VOID
     return letter
 
 
@@ -347,25 +345,25 @@ def _address(signature: Signature) -> str:
     return signature.email
 
 
-def use_access(signature: Signature, now: datetime) -> None:
-    """Note that an access link was used: it, and those sent before it, now lead nowhere."""
+def use_access_link(signature: Signature, now: datetime) -> None:
+    """Count an access link as used: this link, and those sent before it, are then invalid."""
     signature.access_count += 1
     signature.events.append(Event("opened", now))
 
 
-#: What tells who somebody is.
+#: The columns that identify a person.
 PERSONAL = ("given_name", "family_name", "name_key", "role", "commune", "list_name", "email", "new_email")
-#: The lines of the journal that prove a withdrawal; the others tell what was taken, and when.
+#: The events that prove a withdrawal; the other events say what was taken, and when.
 PROOF = frozenset({"confirmed", "withdrawn"})
 
 
-def reduce(signature: Signature) -> list[str]:
-    """Leave of a withdrawn signature what proves the withdrawal, and return the codes of what was erased.
+def anonymise(signature: Signature) -> list[str]:
+    """Erase from a withdrawn signature all but the proof of the withdrawal; return the codes erased.
 
     Kept: its code and dates, the consents with their words (RGPD art. 7-1), the numbers and hashes of its
-    certificates. Erased (art. 17-1-b): who, where, for which list, what was taken, its certificates' texts
-    and files, its letters, and the later signatures that were merged into it, whose codes follow its own.
-    A letter that says good-bye is owed after, to an address noted before. Reducing twice changes nothing.
+    certificates. Erased (art. 17-1-b): name, commune, list, pledges, the texts and files of its certificates,
+    its letters, and the later signatures merged into it, whose codes follow its own. The farewell letter is
+    queued afterwards. Anonymising twice changes nothing.
     """
     codes = [signature.code, *(merged.code for merged in signature.merged)]
     for name in PERSONAL:
@@ -379,6 +377,6 @@ def reduce(signature: Signature) -> list[str]:
     return codes
 
 
-def close(signature: Signature) -> None:
-    """Close every session of the owner: a cookie that somebody copied opens nothing any more."""
+def close_sessions(signature: Signature) -> None:
+    """Close every session of the owner, so that a copied cookie opens nothing."""
     signature.closed_count += 1

@@ -24,7 +24,6 @@ from app.config import ConfigError
 REDIS_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5, "retry": None}
 #: What each of these settings limits is said in the README.
 SETTINGS = (
-    "RATELIMIT_TICKS",
     "RATELIMIT_FORMS",
     "RATELIMIT_CERTIFICATES",
     "RATELIMIT_FILES",

@@ -1,8 +1,13 @@
 """Links: only a person who presses the button, once, confirms."""
 
-import pytest
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
-from tests.support.database import rows
+import pytest
+from sqlalchemy import text
+
+from tests.support.database import looked_at, rows
 from tests.support.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
 from tests.support.mailbox import html_of, link_in, text_of
 
@@ -117,9 +122,40 @@ def test_a_rotated_secret_breaks_no_link(app, citizen, link):
     assert citizen.open(link).submit(".form", agreed="y").url == "/ma-signature"
 
 
-def test_nobody_signs_what_they_were_not_shown(app, citizen, candidate, link):
+def test_changing_commitments_before_confirming(app, citizen, link):
+    page = citizen.open(link).open_link(f"{urlsplit(link).path}/engagements")
+    assert page.text(".count") == "3 engagements sur 10"
+    page = page.submit("#prendre-1").submit("#prendre-7")
+    assert page.url == f"{urlsplit(link).path}/engagements"
+    assert page.text(".saved") == "Enregistré"
+    fragment = page.submit("#prendre-8", htmx=True)
+    assert fragment.text("#progress[hx-swap-oob] .count") == "4 engagements sur 10"
+    assert rows(app, "SELECT number FROM pledge ORDER BY number") == [(3,), (4,), (7,), (8,)]
     page = citizen.open(link)
+    assert len(page.soup.select(".commitment-list li")) == 4
+    assert page.submit(".form", agreed="y").url == "/ma-signature"
+
+
+def test_the_browser_that_signed_changes_nothing_any_more(app, candidate, link):
+    """What it ticks from now on is the next person's draft."""
     tick(candidate, 9)
+    assert rows(app, "SELECT number FROM pledge ORDER BY number") == [(1,), (3,), (4,)]
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_press_once_confirmed_leads_to_what_became_of_it(app, citizen, candidate, link, htmx):
+    left_open = citizen.open(f"{link}/engagements")
+    candidate.open(link).submit(".form", agreed="y")
+    page = left_open.submit("#prendre-9", htmx=htmx)
+    if htmx:
+        page = citizen.open(page.response.headers["HX-Redirect"])
+    assert page.text("h1") == "Signature déjà confirmée"
+    assert rows(app, "SELECT number FROM pledge ORDER BY number") == [(1,), (3,), (4,)]
+
+
+def test_a_signatory_signs_only_what_was_shown(app, citizen, link):
+    page = citizen.open(link)
+    tick(citizen, 9, path=f"{link}/engagements")
     page = page.submit(".form", agreed="y")
     assert page.status == 409
     assert "Relisez-la" in page.text("#errors")
@@ -129,8 +165,8 @@ def test_nobody_signs_what_they_were_not_shown(app, citizen, candidate, link):
     assert page.submit(".form", agreed="y").url == "/ma-signature"
 
 
-def test_everything_released_meanwhile(citizen, candidate, link):
-    page = candidate.open("/")
+def test_everything_released_meanwhile(citizen, link):
+    page = citizen.open(f"{link}/engagements")
     for number in (1, 3, 4):
         page = page.submit(f"#prendre-{number}")
     page = citizen.open(link)
@@ -177,7 +213,8 @@ def test_signing_again_adds_to_the_standing_signature(app, candidate, citizen, d
     assert "ont rejoint votre signature" in page.text(".success")
     assert page.text(".count") == "3 engagements sur 10"
     assert statuses(app) == ["confirmed", "merged"]
-    assert page.text("#engagement-3 .meta") != page.text("#engagement-8 .meta")
+    first, second, third = (e.get_text() for e in page.soup.select("#engagements .meta"))
+    assert first == second != third
     assert len(citizen.open("/signataires").soup.select(".entry")) == 1
 
 
@@ -193,3 +230,36 @@ def test_eleven_people_of_one_list_sign_in_an_evening(app, deliver, mailbox):
     for person in ("Anne", "Ben", "Carl", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Jo", "Kim"):
         signed_and_confirmed(Visitor(app), deliver, mailbox, given_name=person)
     assert statuses(app) == ["confirmed"] * 11
+
+
+def wait_for_a_lock(app):
+    """Return when a transaction waits for a row; SQLite does not say."""
+    deadline = time.monotonic() + 10
+    with looked_at(app) as connection:
+        while connection.dialect.name == "postgresql" and time.monotonic() < deadline:
+            if connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+                return
+    time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM pledge WHERE number = 3", "INSERT INTO pledge SELECT id, 4, touched_at FROM signature"],
+    ids=["released", "taken"],
+)
+def test_what_is_confirmed_is_what_was_shown(app, candidate, deliver, mailbox, statement):
+    """Another tab ticks, or the contrary, while the button is being pressed."""
+    sign(candidate, 3, 5)
+    deliver()
+    page = candidate.open(link_in(mailbox.letters[-1], "/confirmer/"))
+    with ThreadPoolExecutor(1) as pool:
+        with looked_at(app) as connection:
+            connection.execute(text("UPDATE signature SET touched_at = touched_at"))
+            connection.execute(text(statement))
+            came = pool.submit(page.submit, ".form", agreed="y")
+            wait_for_a_lock(app)
+        page = came.result()
+    assert page.status == 409
+    assert "Relisez-la" in page.text()
+    assert rows(app, "SELECT status FROM signature") == [("pending",)]
+    assert page.submit(".form", agreed="y").url == "/ma-signature"

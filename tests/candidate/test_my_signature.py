@@ -8,7 +8,15 @@ from app.extensions import db
 from app.models import Signature
 from app.signatures import rules
 from tests.support.database import rows
-from tests.support.journeys import ELODIE, come_back, confirm, sign, signed_and_confirmed
+from tests.support.journeys import (
+    ELODIE,
+    change,
+    come_back,
+    confirm,
+    sign,
+    signed_and_confirmed,
+    tick,
+)
 from tests.support.mailbox import link_in, text_of
 
 
@@ -20,52 +28,67 @@ def own(candidate, deliver, mailbox):
 def test_what_the_page_shows(own):
     assert "Élodie Martin" in own.text("main")
     assert own.text(".signature .address") == ELODIE["email"]
-    assert [e["aria-checked"] for e in own.soup.select("[role=checkbox]")].count("true") == 3
-    assert own.text("#engagement-3 .meta").startswith("Pris le ")
+    assert own.text("#engagements .count") == "3 engagements sur 10"
+    taken = own.soup.select("#engagements .commitment-list li")
+    numbers = [e.select_one(".visually-hidden").get_text() for e in taken]
+    assert numbers == [f"Engagement {n}\N{NO-BREAK SPACE}: " for n in (1, 3, 4)]
+    assert all("Pris le " in e.get_text() for e in taken)
+    assert not own.soup.select("#engagements button"), "read only"
 
 
 def test_each_change_is_dated(own, candidate, citizen, deliver, mailbox, later):
     later(days=3)
-    page = come_back(candidate, deliver, mailbox).submit("#prendre-1").submit("#prendre-2")
-    assert page.url == "/ma-signature"
+    come_back(candidate, deliver, mailbox)
+    page = candidate.open("/ma-signature").open_link("/ma-signature/engagements")
+    page = page.submit("#prendre-1").submit("#prendre-2")
+    assert page.url == "/ma-signature/engagements"
     assert "#engagement-1 .meta" not in page
     assert page.text("#engagement-2 .meta") != page.text("#engagement-3 .meta")
-    code = re.search("/signataires/([0-9a-f]+)", str(page.soup))[1]
+    code = re.search("/signataires/([0-9a-f]+)", str(candidate.open("/ma-signature").soup))[1]
     public = citizen.open(f"/signataires/{code}")
     assert "3 engagements sur 10" in public.text()
     assert "Engagement 1\u00a0:" not in public.text()
 
 
-def test_a_change_by_htmx_keeps_the_date_on_the_line(own):
-    fragment = own.submit("#prendre-2", htmx=True)
+def test_a_change_by_htmx_keeps_the_date_on_the_line(own, candidate):
+    fragment = candidate.open("/ma-signature/engagements").submit("#prendre-2", htmx=True)
     assert fragment.text("#engagement-2 .meta").startswith("Pris le ")
 
 
 def test_the_charter_page_is_mine_too(own, candidate):
     page = candidate.open("/")
     assert page.text(".count") == "3 engagements sur 10"
+    assert not page.soup.select("#engagements form, #engagements button"), "read only"
+    assert page.text("#engagement-3 .meta").startswith("Pris le ")
+    assert page.open_link("/ma-signature/engagements").text("h1") == "Modifier mes engagements"
     assert page[".progress-bar .button"]["href"] == "/ma-signature#certificat"
     assert candidate.open("/signer").url == "/ma-signature"
 
 
-def test_whoever_was_closed_out_elsewhere_begins_a_draft(app, own, candidate):
+def test_a_browser_closed_elsewhere_ticks_a_draft(app, own, candidate):
     with app.app_context():
-        rules.close(db.session.query(Signature).one())
+        rules.close_sessions(db.session.query(Signature).one())
         db.session.commit()
-    data = {"taken": "yes", "csrf_token": own["#engagement-9 [name=csrf_token]"]["value"]}
-    assert candidate.send("post", "/engagements/9", data, {}).url == "/"
+    assert candidate.open("/").submit("#prendre-9").url == "/"
     assert candidate.open("/").text(".count") == "1 engagement sur 10"
-    assert rows(app, "SELECT status, count(*) FROM signature GROUP BY status ORDER BY status") == [
-        ("confirmed", 1),
-        ("draft", 1),
-    ]
+    assert rows(app, "SELECT count(*) FROM pledge") == [(3,)]
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_tick_beside_a_confirmed_signature_changes_nothing(app, own, candidate, htmx):
+    token = own["#contact [name=csrf_token]"]["value"]
+    headers = {"HX-Request": "true", "HX-Request-Type": "partial"} if htmx else {}
+    page = candidate.send("post", "/engagements/9", {"taken": "yes", "csrf_token": token}, headers)
+    if htmx:
+        page = candidate.open(page.response.headers["HX-Redirect"])
+    assert page.url == "/ma-signature/engagements"
+    assert "se modifient ici" in page.text(".note")
+    assert rows(app, "SELECT count(*) FROM pledge") == [(3,)]
 
 
 def test_nothing_left_leaves_the_register(own, candidate, citizen):
     code = re.search("/signataires/([0-9a-f]+)", str(own.soup))[1]
-    page = own
-    for n in (1, 3, 4):
-        page = page.submit(f"#prendre-{n}")
+    page = change(candidate, 1, 3, 4)
     assert "rien à certifier" in page.text()
     assert candidate.open("/ma-signature/certificat.pdf").url == "/ma-signature"
     assert citizen.open(f"/signataires/{code}").status == 404
@@ -110,8 +133,9 @@ def test_the_door_closes_by_itself(own, candidate, later):
 
 @pytest.mark.parametrize("htmx", [False, True])
 def test_a_press_after_the_door_closed_is_not_taken_for_a_draft(own, candidate, citizen, later, htmx):
+    left_open = candidate.open("/ma-signature/engagements")
     later(minutes=31)
-    page = own.submit("#prendre-2", htmx=htmx)
+    page = left_open.submit("#prendre-2", htmx=htmx)
     if htmx:
         assert page.response.headers["HX-Redirect"] == "/retrouver"
         page = candidate.open("/retrouver")
@@ -172,15 +196,23 @@ def test_using_a_link_resets_the_count(own, candidate, deliver, mailbox):
         assert come_back(candidate, deliver, mailbox).url == "/ma-signature"
 
 
-def test_a_page_left_open_before_confirming_elsewhere(candidate, citizen, deliver, mailbox):
+def test_until_it_is_confirmed_the_page_says_that_it_waits(candidate, citizen, deliver, mailbox):
     sign(candidate, 1, 2)
-    left_open = candidate.open("/")
+    page = candidate.open("/ma-signature")
+    assert page.text("h1") == "Votre signature attend votre confirmation"
+    assert not any(word in page.text() for word in ("Élodie", ELODIE["email"], "Sarlat"))
+    assert page.open_link("/signer/envoye").text(".address") == ELODIE["email"]
     deliver()
     confirm(citizen, mailbox)
-    for _ in range(2):
-        page = left_open.submit("#prendre-3")
-        assert page.url == "/retrouver"
-        assert "n’est pas enregistré" in page.text(".note")
+    assert candidate.open("/ma-signature").url == "/retrouver"
+
+
+def test_a_page_left_open_before_signing_changes_no_signature(candidate, citizen, deliver, mailbox):
+    left_open = tick(candidate, 1, 2)
+    sign(candidate, 1, 2)
+    deliver()
+    confirm(citizen, mailbox)
+    assert left_open.submit("#prendre-3").text(".count") == "1 engagement sur 10"
     assert citizen.open("/ma-signature").text(".count") == "2 engagements sur 10"
 
 

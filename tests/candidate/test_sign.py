@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.database import rows
 from tests.support.journeys import ELODIE, sign, signed_and_confirmed, tick
 from tests.support.mailbox import link_in
 from tests.support.visitor import Visitor
@@ -181,19 +182,62 @@ def test_control_characters_are_cleaned_not_refused(candidate, deliver, mailbox)
     assert "Bonjour Élodie Martin" in mailbox.letters[0].get_body(("plain",)).get_content()
 
 
-def test_coming_back_corrects_the_pending_signature(candidate, deliver, mailbox):
+def test_the_next_person_finds_nothing_of_the_one_before(app, candidate):
     sign(candidate)
+    page = candidate.open("/")
+    assert page.text(".count") == "0 engagement sur 10"
     page = candidate.open("/signer")
-    assert page["#given_name"]["value"] == "Élodie"
-    page.submit(".form", family_name="Martinet", publication="y")
+    assert not any(word in page.text() for word in ("Élodie", "Martin", ELODIE["email"]))
+    assert all(field.get("value", "") == "" for field in page.soup.select(".form input[type=text]"))
+    sign(candidate, 2, given_name="Marc", email="marc@example.org")
+    assert rows(app, "SELECT given_name, email FROM signature ORDER BY id") == [
+        ("Élodie", ELODIE["email"]),
+        ("Marc", "marc@example.org"),
+    ]
+
+
+def test_a_double_click_signs_once(app, candidate, deliver):
+    tick(candidate, 1, 3)
+    page = candidate.open("/signer")
+    cookie = candidate.client.get_cookie("paraphe").value
+    assert page.submit(".form", **ELODIE).url == "/signer/envoye"
+    candidate.client.set_cookie("paraphe", cookie)  # the second request left before the first answer came
+    assert page.submit(".form", **ELODIE).url == "/signer/envoye"
+    assert rows(app, "SELECT count(*) FROM signature") == [(1,)]
     assert deliver() == 1
-    assert "Élodie Martinet" in mailbox.letters[0].get_body(("plain",)).get_content()
+
+
+def test_going_back_and_sending_again_signs_once(app, candidate, deliver):
+    tick(candidate, 1, 3)
+    page = candidate.open("/signer")
+    page.submit(".form", **ELODIE)
+    again = page.submit(".form", **ELODIE | {"family_name": "Martinet"})
+    assert again.url == "/signer/envoye"
+    assert "déjà partie" in again.text(".success")
+    assert rows(app, "SELECT family_name FROM signature") == [("Martin",)]
+    assert deliver() == 1
+
+
+def test_a_lost_cookie_is_said_and_what_was_typed_is_kept(candidate):
+    tick(candidate, 1, 3)
+    page = candidate.open("/signer")
+    candidate.client.delete_cookie("paraphe")
+    expired = page.submit(".form", **ELODIE)
+    assert expired.status == 400
+    page = expired.submit("main form")
+    assert page.status == 422
+    assert "n’a plus les engagements que vous aviez cochés" in page.text("#errors")
+    assert page["#errors a"]["href"] == "/#engagements"
+    assert page["#given_name"]["value"] == "Élodie"
+    tick(candidate, 2)
+    assert candidate.open("/signer").submit(".form", **ELODIE).url == "/signer/envoye"
 
 
 def test_another_person_begins_afresh_at_the_same_browser(candidate, deliver, mailbox):
     page = sign(candidate)
     page = page.submit("form[action='/signer/autre']")
     assert page.text(".count") == "0 engagement sur 10"
+    assert candidate.open("/signer/envoye").url == "/signer"
     sign(candidate, 2, given_name="Marc")
     assert deliver() == 2
     assert {"Bonjour Élodie Martin,", "Bonjour Marc Martin,"} == {

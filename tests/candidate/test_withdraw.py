@@ -149,7 +149,7 @@ def test_a_link_that_was_refused_stays_dead(candidate, citizen, deliver, mailbox
     citizen.open(link_in(first, "/refuser/")).submit("main form")
     sign(candidate, given_name="Marc")
     deliver()
-    assert citizen.open(link_in(first, "/confirmer/")).status == 410
+    assert citizen.open(link_in(first, "/confirmer/")).status == 404
     assert citizen.open(link_in(mailbox.letters[-1], "/confirmer/")).status == 200
 
 
@@ -219,8 +219,8 @@ def test_a_new_secret_breaks_nothing(settings, mailbox, fallbacks):
     cookie = visitor.client.get_cookie("paraphe").value
     visitor.client = after.test_client()
     visitor.client.set_cookie("paraphe", cookie)
-    page = form.submit("#prendre-5")
-    assert page.text(".count") == "5 engagements sur 10", "the draft and the open form"
+    page = form.submit("#prendre-5").submit("#prendre-6")
+    assert page.text(".count") == "2 engagements sur 10", "the open form and the draft"
     page = confirm(visitor, mailbox)
     assert page.url == "/ma-signature", "the letter on its way"
     assert visitor.open("/ma-signature").url == "/ma-signature"

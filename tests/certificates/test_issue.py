@@ -18,7 +18,7 @@ from app.certificates.exceptions import CertificateError
 from app.certificates.snapshot import Snapshot, changes
 from app.extensions import db
 from app.models import Certificate, Event, Signature
-from tests.support.journeys import come_back, confirm, sign, signed_and_confirmed
+from tests.support.journeys import change, come_back, confirm, sign, signed_and_confirmed
 from tests.support.visitor import Visitor
 
 
@@ -90,7 +90,7 @@ def test_the_row_holds_all_that_it_says(app, own):
 
 def test_a_change_makes_the_next_one(app, own, candidate):
     first = download(own)
-    page = candidate.open("/ma-signature").submit("#prendre-2")
+    page = change(candidate, 2)
     assert candidate.open("/ma-signature/certificat.pdf").url == "/ma-signature", "not what was signed"
     second = download(page)
     assert second != first
@@ -102,7 +102,7 @@ def test_a_change_makes_the_next_one(app, own, candidate):
 
 def test_what_is_true_again_is_issued_already(app, own, candidate):
     first = download(own)
-    page = candidate.open("/ma-signature").submit("#prendre-2").submit("#prendre-2")
+    page = change(candidate, 2, 2)
     assert download(page) == first
     assert len(rows(app)) == 1
 
@@ -162,7 +162,7 @@ def test_a_change_while_it_is_drawn_is_not_overlooked(app, own, candidate, monke
     def slowly(snapshot):
         drawn.append(set(snapshot.taken))
         if len(drawn) == 1:
-            meanwhile(candidate, lambda other: other.open("/ma-signature").submit("#prendre-2"))
+            meanwhile(candidate, lambda other: change(other, 2))
         return draw(snapshot)
 
     monkeypatch.setattr(issue, "draw_certificate", slowly)
@@ -176,9 +176,7 @@ def test_giving_all_back_while_it_is_drawn(app, own, candidate, monkeypatch):
     draw = issue.draw_certificate
 
     def give_all_back(other):
-        page = other.open("/ma-signature")
-        for number in (1, 3, 4):
-            page = page.submit(f"#prendre-{number}")
+        change(other, 1, 3, 4)
 
     def slowly(snapshot):
         meanwhile(candidate, give_all_back)
@@ -231,9 +229,7 @@ def test_a_letter_waits_for_its_certificate(app, own, deliver, mailbox, later, m
 
 
 def test_a_letter_about_nothing_left_has_no_certificate(own, candidate, deliver, mailbox):
-    page = own
-    for number in (1, 3, 4):
-        page = page.submit(f"#prendre-{number}")
+    change(candidate, 1, 3, 4)
     assert deliver() == 1
     assert not list(mailbox.letters[-1].iter_attachments())
     assert "joint" not in mailbox.letters[-1].get_body(("plain",)).get_content()
@@ -246,7 +242,7 @@ def test_another_edition_is_not_certified(app, own, candidate):
     page = candidate.open("/ma-signature")
     assert "a changé depuis votre signature" in page.text("#certificat")
     assert "#certificat form" not in page
-    token = page["#engagement-2 [name=csrf_token]"]["value"]
+    token = page["#contact [name=csrf_token]"]["value"]
     answer = candidate.client.post("/ma-signature/certificat.pdf", data={"csrf_token": token})
     assert answer.headers["Location"] == "/ma-signature"
     app.extensions["charter"] = charter

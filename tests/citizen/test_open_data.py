@@ -22,7 +22,7 @@ from sqlalchemy import update
 
 from app import clock, create_app, french
 from app.extensions import charter, db
-from app.models import ConsentPurpose, Entry, Role, Signature, Status
+from app.models import ConsentPurpose, Entry, Role, Signature, Status, new_code
 from app.register import export, queries
 from app.signatures import lookup, rules
 from app.signatures.rules import Signatory
@@ -113,29 +113,33 @@ class History:
         )
 
     def begin(self) -> Signature:
-        draft = rules.new_draft(self.time)
-        db.session.add(draft)
-        for number in self.chance.sample(range(1, 11), self.chance.randint(1, 10)):
-            rules.answer(draft, charter.commitment(number), taken=True, now=self.time)
-        consents = {ConsentPurpose.PUBLICATION: "J’accepte."}
-        rules.sign(draft, self.person(), consents, charter=charter, may_write=True, now=self.time)
+        signature = rules.sign(
+            self.person(),
+            self.chance.sample(range(1, 11), self.chance.randint(1, 10)),
+            {ConsentPurpose.PUBLICATION: "J’accepte."},
+            code=new_code(),
+            charter=charter,
+            within_quota=True,
+            now=self.time,
+        )
+        db.session.add(signature)
         db.session.commit()
-        return draft
+        return signature
 
     def arrive(self) -> None:
         pending = db.session.query(Signature).filter_by(status=Status.PENDING).all()
         draft = self.chance.choice(pending) if pending and self.chance.random() < 0.3 else self.begin()
-        shown = rules.fingerprint(draft, charter)
+        shown = rules.shown_hash(draft, charter)
         rules.confirm(draft, lookup.standing(draft), shown=shown, charter=charter, now=self.time)
 
     def answer(self, signature: Signature) -> None:
         number = self.chance.randint(1, 10)
         taken = number not in signature.pledges
-        rules.answer(signature, charter.commitment(number), taken=taken, now=self.time)
+        rules.set_pledge(signature, charter.commitment(number), taken=taken, now=self.time)
 
     def amend(self, signature: Signature) -> None:
         person = self.person()
-        rules.amend(signature, person, may_write=True, may_warn=True, now=self.time)
+        rules.amend(signature, person, within_quota=True, may_warn=True, now=self.time)
 
     def withdraw(self, signature: Signature) -> None:
         self.gone.append(signature.code)
@@ -278,7 +282,7 @@ def test_the_order_is_that_of_the_beginnings(app, history):
         codes = [first.code, second.code]
         for draft in (second, first):
             history.time += timedelta(hours=1)
-            shown = rules.fingerprint(draft, charter)
+            shown = rules.shown_hash(draft, charter)
             rules.confirm(draft, None, shown=shown, charter=charter, now=history.time)
             db.session.commit()
     assert [row["code"] for row in rows_of_csv(app, "?tri=nom")] == codes

@@ -12,7 +12,7 @@ from app.citizen import sitemap
 from app.extensions import db
 from app.models import Entry
 from app.register import queries
-from tests.support.journeys import come_back, listed, signed_and_confirmed
+from tests.support.journeys import change, come_back, listed, signed_and_confirmed
 from tests.support.visitor import Visitor
 
 SITEMAPS = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
@@ -287,7 +287,8 @@ def test_it_does_not_wait_for_the_end_of_a_silence(own, candidate, citizen, deli
     path = page_of(own)
     start = datetime.now(UTC)
     monkeypatch.setattr(clock, "_time", lambda: SILENCE + (datetime.now(UTC) - start))
-    page = come_back(candidate, deliver, mailbox).submit("#prendre-2").submit("#indexation form")
+    come_back(candidate, deliver, mailbox)
+    page = change(candidate, 2).submit("#indexation form")
     assert page.url == "/ma-signature"
     shown = citizen.open(path)
     assert is_kept_out(shown)

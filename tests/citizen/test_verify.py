@@ -12,7 +12,7 @@ from app.citizen.views import FILE_MAX
 from app.extensions import db
 from app.models import Certificate, Signature, Status
 from app.signatures import rules
-from tests.support.journeys import ELODIE, signed_and_confirmed
+from tests.support.journeys import ELODIE, change, signed_and_confirmed
 from tests.support.statements import watched
 from tests.support.visitor import Page, Visitor
 
@@ -107,7 +107,7 @@ def test_unknown(citizen):
 
 
 def test_replaced(number, citizen, candidate):
-    candidate.open("/ma-signature").submit("#prendre-2").submit("#prendre-4")
+    change(candidate, 2, 4)
     for _ in range(2):  # before the next one is issued, and after
         page = citizen.open(f"/verifier/{number}")
         assert page.text("h1") == "Certificat authentique, mais remplacé"
@@ -125,7 +125,7 @@ def test_replaced(number, citizen, candidate):
 
 def test_replaced_on_the_day_of_the_next_one(number, citizen, candidate, deliver, mailbox, later):
     later(minutes=5)
-    candidate.open("/ma-signature").submit("#prendre-2")
+    change(candidate, 2)
     changed_on = citizen.open(f"/verifier/{number}").text("[role=status]").partition("remplacé le ")[2]
     later(days=3)
     signed_and_confirmed(Visitor(candidate.client.application), deliver, mailbox, 9)
@@ -136,14 +136,12 @@ def test_replaced_on_the_day_of_the_next_one(number, citizen, candidate, deliver
 
 
 def test_true_again(number, citizen, candidate):
-    candidate.open("/ma-signature").submit("#prendre-2").submit("#prendre-2")
+    change(candidate, 2, 2)
     assert citizen.open(f"/verifier/{number}").text("h1") == "Certificat authentique et à jour"
 
 
 def give_back(candidate):
-    page = candidate.open("/ma-signature")
-    for n in (1, 3, 4):
-        page = page.submit(f"#prendre-{n}")
+    change(candidate, 1, 3, 4)
 
 
 def withdraw(candidate):
@@ -155,7 +153,7 @@ def withdraw(candidate):
 def withdraw_and_erase(candidate):
     withdraw(candidate)
     with candidate.client.application.app_context():
-        rules.reduce(db.session.query(Signature).one())
+        rules.anonymise(db.session.query(Signature).one())
         db.session.commit()
 
 
@@ -192,7 +190,7 @@ def test_the_file_itself(pdf, citizen):
 
 
 def test_the_file_of_a_replaced_one(pdf, citizen, candidate):
-    candidate.open("/ma-signature").submit("#prendre-2")
+    change(candidate, 2)
     page = drop(citizen, pdf)
     assert page.text("h1") == "Certificat authentique, mais remplacé"
     assert "à l’octet près" in page.text(".intact-file")

@@ -1,11 +1,12 @@
-"""The real server, as the README runs it: many at once, and a visitor who lies about the proxy."""
+"""The real server, as the guide runs it: 128 people at once, and a visitor who lies about the proxy."""
 
 import urllib.request
 
 from tests.support.database import rows
+from tests.support.journeys import ELODIE
 from tests.support.wire import Wire, at_once
 
-TICKERS = 128
+PEOPLE = 128
 
 
 def open_charter(wire: Wire, number: int) -> None:
@@ -19,10 +20,16 @@ def take_all_ten(wire: Wire, number: int) -> None:
         assert f'<span class="number">{commitment}</span>' in fragment, f"{commitment}: not counted"
 
 
-def test_128_tick_at_once(site):
-    assert at_once(site.url, TICKERS, [open_charter, take_all_ten]) == []
+def sign(wire: Wire, number: int) -> None:
+    assert wire.ask("GET", "/signer")[0] == 200
+    email = f"person{number}@example.org"
+    assert wire.ask("POST", "/signer", {**ELODIE, "email": email})[0] == 303
+
+
+def test_128_people_sign_at_once(site):
+    assert at_once(site.url, PEOPLE, [open_charter, take_all_ten, sign]) == []
     (stored,) = rows(site.database, "SELECT count(*), count(DISTINCT signature_id) FROM pledge")
-    assert stored == (TICKERS * 10, TICKERS)
+    assert stored == (PEOPLE * 10, PEOPLE)
 
 
 def test_a_visitor_cannot_move_the_site(site):

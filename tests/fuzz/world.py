@@ -119,7 +119,7 @@ class World:
             "contact": ["y"],
             "agreed": ["y", "yes", "no"],
             "taken": ["yes", "no"],
-            "signature": codes,
+            "ticked": ["y"],
             "shown": shown,
             "remarque": ["", "x"],
             "numero": [number],

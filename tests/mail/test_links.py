@@ -9,8 +9,7 @@ from flask import Flask
 
 from app import clock
 from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE, TokenInvalid
-from app.models import Status
-from app.signatures import rules
+from app.models import Signature, Status
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PURPOSES = [CONFIRM_SIGNATURE, ACCESS_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE]
@@ -36,12 +35,19 @@ def at(monkeypatch, moment):
     monkeypatch.setattr(clock, "_time", lambda: moment)
 
 
+def signature_begun(created_at):
+    return Signature(
+        code="0123456789abcdef0123",
+        status=Status.CONFIRMED,
+        email="elodie@example.org",
+        created_at=created_at,
+        access_count=0,
+    )
+
+
 @pytest.fixture
 def signature():
-    signature = rules.new_draft(NOON)
-    signature.email = "elodie@example.org"
-    signature.status = Status.CONFIRMED
-    return signature
+    return signature_begun(NOON)
 
 
 @each_purpose
@@ -49,8 +55,7 @@ def test_a_link_leads_to_the_signature_it_was_made_for(purpose, signature):
     link = purpose.read(purpose.token(signature))
     assert (link.code, link.expired) == (signature.code, False)
     assert purpose.fits(link, signature)
-    other = rules.new_draft(NOON + timedelta(seconds=1), signature.code)
-    other.email, other.status = signature.email, signature.status
+    other = signature_begun(NOON + timedelta(seconds=1))
     assert not purpose.fits(link, other), "it began later, under the same code"
 
 

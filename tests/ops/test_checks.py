@@ -82,7 +82,6 @@ def test_facts_that_are_missing(complete):
     ("changes", "status", "words"),
     [
         ({"KEEP_PENDING_DAYS": 6}, 1, "error KEEP_PENDING_DAYS is shorter than CONFIRMATION_MAX_AGE"),
-        ({"KEEP_DRAFT_DAYS": 29}, 0, "warning KEEP_DRAFT_DAYS is shorter than PERMANENT_SESSION_LIFETIME"),
         ({"ACCESS_LOG_DAYS": 31}, 0, "warning ACCESS_LOG_DAYS is above 30"),
     ],
 )
@@ -199,13 +198,13 @@ def test_a_seal_that_ends_and_one_that_cannot_be_read(complete, settings, later)
 
 def test_a_purge_that_nobody_runs(complete, later):
     app = complete()
-    tick(Visitor(app), 1)
-    later(days=31)
+    sign(Visitor(app))
+    later(days=9)
     assert check(app)[1]["purge"] == "ok nothing is late", "tonight is soon enough"
     later(days=2)
     status, lines = check(app)
     assert status == 1
-    assert lines["purge"].startswith("error due since two days (erased-drafts 1)")
+    assert lines["purge"].startswith("error due since two days (erased-pending 1)")
     app.test_cli_runner().invoke(args=["privacy", "purge"])
     assert check(app)[1]["purge"] == "ok nothing is late"
 

@@ -122,7 +122,7 @@ def provoke(site, remote, visitor):
         site.mailbox.recipient_answer = answer
         Visitor(remote).open("/retrouver").submit(".form", email=PERSON["email"])
         wait_for(site.log, "delayed" if answer.startswith("451") else "refused")
-    page = visitor.open("/")
+    page = visitor.open("/ma-signature/engagements")
     rows(site.database, "ALTER TABLE pledge RENAME TO lost")
     assert page.submit("#prendre-5").status == 503
     rows(site.database, "ALTER TABLE lost RENAME TO pledge")

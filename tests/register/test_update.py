@@ -14,7 +14,7 @@ from app.models import Certificate, Entry, Pledge, Revision, Role, Signature, Sp
 from app.register import audit, queries
 from app.register.update import publish_waiting
 from tests.support import crowd
-from tests.support.journeys import come_back, sign, signed_and_confirmed
+from tests.support.journeys import change, come_back, sign, signed_and_confirmed
 from tests.support.mailbox import link_in
 from tests.support.visitor import Visitor
 
@@ -55,7 +55,7 @@ def found(app) -> list[str]:
 def test_every_change_is_counted(app, own, candidate, deliver, mailbox):
     with app.app_context():
         assert queries.counts(queries.Search()) == {0: 1, 1: 1, 3: 1, 4: 1}
-    candidate.open("/ma-signature").submit("#prendre-1").submit("#prendre-7")
+    change(candidate, 1, 7)
     candidate.open("/ma-signature/corriger").submit(".form", role="elu", commune="Le Bugue")
     with app.app_context():
         assert queries.counts(queries.Search()) == {0: 1, 3: 1, 4: 1, 7: 1}
@@ -127,7 +127,7 @@ def test_many_at_once_are_all_counted(app, deliver, mailbox, at):
 
 def test_the_register_stays_as_it_stood(app, own, candidate, citizen, deliver, mailbox, at):
     at(SILENCE)
-    candidate.open("/ma-signature").submit("#prendre-1").submit("#prendre-7")
+    change(candidate, 1, 7)
     newcomer = Visitor(app)
     signed_and_confirmed(newcomer, deliver, mailbox, given_name="Bruno", email="b@example.org")
     page = citizen.open("/signataires")
@@ -269,7 +269,7 @@ def test_a_certificate_does_not_tell_what_the_register_keeps_back(app, own, cand
         number = db.session.scalars(select(Certificate.number)).all()[-1]
     assert "Certificat authentique" in citizen.open(f"/verifier/{number}").title
     at(SILENCE)
-    candidate.open("/ma-signature").submit("#prendre-7")
+    change(candidate, 7)
     page = citizen.open(f"/verifier/{number}")
     assert "pas public pendant le scrutin" in page.text()
     assert "Engagement 7" not in page.text()
@@ -296,9 +296,7 @@ def test_recounting_keeps_nobody_waiting(app, own, candidate):
             patch.setattr(audit, "_compare", lambda *_: iter(["in the middle"]))
             assert next(differences) == "in the middle"
             ticked = []
-            thread = threading.Thread(
-                target=lambda: ticked.append(candidate.open("/ma-signature").submit("#prendre-9").status)
-            )
+            thread = threading.Thread(target=lambda: ticked.append(change(candidate, 9).status))
             thread.start()
             thread.join(10)
             assert ticked == [200]

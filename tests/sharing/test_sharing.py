@@ -23,7 +23,7 @@ from app.sharing.fonts import BOLD, FALLBACK, TITLE, set_line, set_name
 from app.sharing.picture import PAPER, picture
 from app.sharing.poster import poster
 from tests.certificates.test_hostile_names import NAMES
-from tests.support.journeys import ELODIE, sign, signed_and_confirmed
+from tests.support.journeys import ELODIE, change, sign, signed_and_confirmed
 
 CHARTER = load_charter(Path(__file__).parents[2] / "app/content/charter.toml")
 CARD = Card(
@@ -133,7 +133,7 @@ def test_it_is_for_its_owner(candidate, citizen, path):
 def test_nothing_is_shown_before_it_is_public(app, candidate, citizen):
     sign(candidate)
     with candidate.client.session_transaction() as session:
-        code = session["draft"]
+        code = session["pending"]
     for name in ("badge.svg", "image.png"):
         page = citizen.open(f"/signataires/{code}/{name}")
         assert page.status == 404
@@ -142,9 +142,7 @@ def test_nothing_is_shown_before_it_is_public(app, candidate, citizen):
 
 def test_what_is_given_back_is_gone_at_once(kit, candidate, citizen):
     code = code_of(kit)
-    page = candidate.open("/ma-signature")
-    for number in (1, 3, 4):
-        page = page.submit(f"#prendre-{number}")
+    page = change(candidate, 1, 3, 4)
     assert "section[aria-labelledby=sharing-title]" not in page
     for path in (f"/signataires/{code}/badge.svg", f"/signataires/{code}/image.png"):
         answer = candidate.open(path)
@@ -168,9 +166,7 @@ def test_what_is_withdrawn_is_gone_at_once(kit, candidate, citizen):
 
 
 def test_the_badge_of_nobody_tells_nothing(kit, candidate, citizen):
-    page = candidate.open("/ma-signature")
-    for number in (1, 3, 4):
-        page = page.submit(f"#prendre-{number}")
+    change(candidate, 1, 3, 4)
     gone = citizen.open(f"/signataires/{code_of(kit)}/badge.svg").response
     never = citizen.open("/signataires/0123456789abcdef0123/badge.svg").response
     assert gone.data == never.data
@@ -186,7 +182,7 @@ def test_the_badge_says_what_stands_now(kit, candidate, citizen):
     before = parsed(citizen.open(path).response.data)
     assert before.findtext(f"{SVG}title") == "Élodie Martin a signé 3 engagements sur 10"
     assert "Faciliter l’accès au foncier" in before.findtext(f"{SVG}desc")
-    candidate.open("/ma-signature").submit("#prendre-5")
+    change(candidate, 5)
     after = parsed(citizen.open(path).response.data)
     assert after.findtext(f"{SVG}title") == "Élodie Martin a signé 4 engagements sur 10"
 
@@ -200,7 +196,7 @@ def test_who_has_it_already_gets_no_second_copy(kit, candidate, citizen, name, e
     headers["If-None-Match"] = first.headers["ETag"]
     again = citizen.client.get(path, headers=headers)
     assert (again.status_code, again.data) == (304, b"")
-    candidate.open("/ma-signature").submit("#prendre-5")
+    change(candidate, 5)
     assert citizen.client.get(path, headers=headers).status_code == 200
 
 

@@ -33,6 +33,7 @@ from app.models import (
     Signature,
     Status,
     Tally,
+    new_code,
 )
 from app.register import queries
 from app.register.update import entries_match, expected_entry, publish_waiting, read_entries, tally_changes
@@ -97,58 +98,61 @@ class Life(RuleBasedStateMachine):
         ).all()
         return found[choice % len(found)] if found else None
 
-    def may_write(self, kind, email):
+    def within_quota(self, kind, email):
         return lookup.may_write(kind, email, PER_DAY, self.now())
 
-    # What anybody does at a browser
+    # What a visitor does in a browser
 
-    @rule(choice=which, fresh=st.booleans(), number=numbers, taken=st.booleans())
-    def tick(self, choice, fresh, number, taken):
-        signature = None if fresh else self.one(choice, Status.DRAFT, Status.PENDING, Status.CONFIRMED)
-        signature = signature or rules.new_draft(self.now())
+    def sign(self, person, numbers, consents):
+        allowed = self.within_quota(LetterKind.CONFIRM, person.email)
+        signature = rules.sign(
+            person,
+            numbers,
+            consents,
+            code=new_code(),
+            charter=charter,
+            within_quota=allowed,
+            now=self.now(),
+        )
         db.session.add(signature)
-        rules.answer(signature, charter.commitment(number), taken=taken, now=self.now())
         db.session.commit()
+        return signature
 
-    @having(Status.DRAFT, Status.PENDING)
-    @rule(choice=which, person=people, contact=st.booleans())
-    def sign(self, choice, person, contact):
-        signature = self.one(choice, Status.DRAFT, Status.PENDING)
-        if signature is None:
-            return
+    @rule(person=people, ticked=st.sets(numbers), contact=st.booleans())
+    def sign_draft(self, person, ticked, contact):
         consents = {ConsentPurpose.PUBLICATION: "J’accepte."}
         if contact:
             consents[ConsentPurpose.CONTACT] = "Écrivez-moi."
-        allowed = self.may_write(LetterKind.CONFIRM, person.email)
         try:
-            rules.sign(signature, person, consents, charter=charter, may_write=allowed, now=self.now())
+            self.sign(person, ticked, consents)
         except rules.NothingTaken:
-            assert not signature.pledges
-        db.session.commit()
+            assert not ticked
+
+    @having(Status.PENDING, Status.CONFIRMED)
+    @rule(choice=which, number=numbers, taken=st.booleans())
+    def press(self, choice, number, taken):
+        signature = self.one(choice, Status.PENDING, Status.CONFIRMED)
+        if signature:
+            rules.set_pledge(signature, charter.commitment(number), taken=taken, now=self.now())
+            db.session.commit()
 
     @having(Status.PENDING)
     @rule(choice=which, email=st.sampled_from(["a@example.org", "b@example.org"]))
-    def write_again(self, choice, email):
+    def resend_confirmation(self, choice, email):
         signature = self.one(choice, Status.PENDING)
         if signature:
-            allowed = self.may_write(LetterKind.CONFIRM, email)
-            rules.write_again(signature, email, may_write=allowed, now=self.now())
+            allowed = self.within_quota(LetterKind.CONFIRM, email)
+            rules.resend_confirmation(signature, email, within_quota=allowed, now=self.now())
             db.session.commit()
 
     @rule(person=people, number=numbers, answers=st.booleans())
     def arrive(self, person, number, answers):
-        """Go the whole way at once, or up to the letter, so that most walks have somebody to go on with."""
-        draft = rules.new_draft(self.now())
-        db.session.add(draft)
-        rules.answer(draft, charter.commitment(number), taken=True, now=self.now())
-        allowed = self.may_write(LetterKind.CONFIRM, person.email)
-        consents = {ConsentPurpose.PUBLICATION: "J’accepte."}
-        rules.sign(draft, person, consents, charter=charter, may_write=allowed, now=self.now())
-        db.session.commit()
+        """Go the whole way at once, or up to the letter, so that most walks have a signature."""
+        signature = self.sign(person, [number], {ConsentPurpose.PUBLICATION: "J’accepte."})
         if not answers:
             return
-        shown, standing = rules.fingerprint(draft, charter), lookup.standing(draft)
-        rules.confirm(draft, standing, shown=shown, charter=charter, now=self.now())
+        shown, standing = rules.shown_hash(signature, charter), lookup.standing(signature)
+        rules.confirm(signature, standing, shown=shown, charter=charter, now=self.now())
         db.session.commit()
         self.seen["joined" if standing else "arrived"] += 1
 
@@ -163,8 +167,8 @@ class Life(RuleBasedStateMachine):
                 signature,
                 person,
                 {ConsentPurpose.PUBLICATION: "J’accepte."},
-                may_write=self.may_write(LetterKind.CONFIRM, person.email),
-                may_warn=self.may_write(LetterKind.MOVING, signature.email),
+                within_quota=self.within_quota(LetterKind.CONFIRM, person.email),
+                may_warn=self.within_quota(LetterKind.MOVING, signature.email),
                 now=self.now(),
             )
             db.session.commit()
@@ -175,10 +179,10 @@ class Life(RuleBasedStateMachine):
         signature = self.one(choice, Status.PENDING)
         if signature is None:
             return
-        shown = rules.fingerprint(signature, charter)
+        shown = rules.shown_hash(signature, charter)
         if hesitates:  # while the page is open, the browser that began it takes or releases one more
             taken = other not in signature.pledges
-            rules.answer(signature, charter.commitment(other), taken=taken, now=self.now())
+            rules.set_pledge(signature, charter.commitment(other), taken=taken, now=self.now())
         before = set(signature.pledges)
         standing = lookup.standing(signature)
         dates = {n: p.taken_at for n, p in standing.pledges.items()} if standing else {}
@@ -213,8 +217,8 @@ class Life(RuleBasedStateMachine):
         rules.amend(
             signature,
             person,
-            may_write=self.may_write(LetterKind.MOVE, person.email),
-            may_warn=self.may_write(LetterKind.MOVING, signature.email),
+            within_quota=self.within_quota(LetterKind.MOVE, person.email),
+            may_warn=self.within_quota(LetterKind.MOVING, signature.email),
             now=self.now(),
         )
         db.session.commit()
@@ -236,8 +240,8 @@ class Life(RuleBasedStateMachine):
                 signature.list_name,
                 other,
             ),
-            may_write=self.may_write(LetterKind.MOVE, other),
-            may_warn=self.may_write(LetterKind.MOVING, signature.email),
+            within_quota=self.within_quota(LetterKind.MOVE, other),
+            may_warn=self.within_quota(LetterKind.MOVING, signature.email),
             now=self.now(),
         )
         if answers:
@@ -250,8 +254,8 @@ class Life(RuleBasedStateMachine):
     def come_back(self, choice):
         signature = self.one(choice, Status.CONFIRMED)
         if signature:
-            allowed = self.may_write(LetterKind.ACCESS, signature.email)
-            db.session.add(rules.ask_access(signature.email, self.now(), may_write=allowed))
+            allowed = self.within_quota(LetterKind.ACCESS, signature.email)
+            db.session.add(rules.request_access(signature.email, self.now(), within_quota=allowed))
             db.session.commit()
 
     @having(Status.CONFIRMED)
@@ -259,7 +263,7 @@ class Life(RuleBasedStateMachine):
     def open_again(self, choice):
         signature = self.one(choice, Status.CONFIRMED)
         if signature:
-            rules.use_access(signature, self.now())
+            rules.use_access_link(signature, self.now())
             db.session.commit()
 
     @having(Status.CONFIRMED)
@@ -267,7 +271,7 @@ class Life(RuleBasedStateMachine):
     def switch(self, choice, agreed):
         signature = self.one(choice, Status.CONFIRMED)
         if signature:
-            rules.agree_to_contact(signature, "Écrivez-moi." if agreed else None, self.now())
+            rules.set_contact_consent(signature, "Écrivez-moi." if agreed else None, self.now())
             db.session.commit()
 
     @having(Status.CONFIRMED)

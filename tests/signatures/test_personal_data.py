@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.models import Base, ConsentPurpose, Letter, LetterKind, LetterState, Signature, Status, UTCDateTime
 from app.signatures.personal_data import FRENCH, all_held
-from tests.support.journeys import ELODIE, come_back, confirm, sign, signed_and_confirmed
+from tests.support.journeys import ELODIE, change, come_back, confirm, sign, signed_and_confirmed
 from tests.support.mailbox import link_in
 from tests.support.visitor import Visitor
 
@@ -57,7 +57,8 @@ def own(app, candidate, deliver, mailbox, later):
     deliver()
     confirm(again, mailbox)
     deliver()
-    return come_back(candidate, deliver, mailbox).submit("#prendre-1")
+    come_back(candidate, deliver, mailbox)
+    return change(candidate, 1)
 
 
 def read(visitor):

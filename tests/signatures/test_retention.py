@@ -19,6 +19,7 @@ from app.clock import now
 from app.extensions import db
 from app.models import Event, Letter, LetterKind, Pledge, Signature, Status
 from app.signatures import erasure_log, retention, rules
+from tests.support.crowd import person
 from tests.support.database import dump, rows
 from tests.support.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
 from tests.support.mailbox import link_in
@@ -85,7 +86,7 @@ def test_who_asked_again_has_eight_more_days(app, candidate, deliver, purge, lat
     deliver()
     later(days=6)
     with app.app_context():
-        rules.owe_confirmation(db.session.query(Signature).one(), now(), may_write=True)
+        rules.queue_confirmation(db.session.query(Signature).one(), now(), within_quota=True)
         db.session.commit()
     later(days=7)
     assert purge() == []
@@ -102,35 +103,22 @@ def test_the_link_of_an_erased_signature_says_so_quietly(candidate, citizen, del
     assert candidate.open("/signer/envoye").url == "/signer"
 
 
-def test_an_idle_draft_is_erased_after_thirty_days(app, candidate, purge, later):
-    tick(candidate, 1, 2)
-    (code,) = codes(app, Status.DRAFT)
-    later(days=29)
-    tick(candidate, 3)
-    later(days=29)
-    assert purge() == []
-    later(days=2)
-    assert purge() == [f"erased-drafts 1: {code}"]
-    assert tick(candidate, 4)["#prendre-4"]["aria-checked"] == "true", "the browser goes on"
-
-
 def test_each_term_is_a_setting(app, candidate, deliver, mailbox, purge, later):
-    app.config |= {"KEEP_PENDING_DAYS": 2, "KEEP_DRAFT_DAYS": 3, "KEEP_LETTERS_DAYS": 4}
-    tick(Visitor(app), 1)
+    app.config |= {"KEEP_PENDING_DAYS": 2, "KEEP_LETTERS_DAYS": 4}
     sign(Visitor(app), email="luc@example.org")
     signed_and_confirmed(candidate, deliver, mailbox)
     seen = []
     for _ in range(5):
         later(days=1)
         seen.append([line.split()[0] for line in purge()])
-    assert seen == [[], ["erased-pending"], ["erased-drafts"], ["erased-letters"], []]
+    assert seen == [[], ["erased-pending"], [], ["erased-letters"], []]
 
 
 def test_letters_are_erased_after_delivery_and_not_before(app, candidate, deliver, mailbox, purge, later):
     signed_and_confirmed(candidate, deliver, mailbox)
     with app.app_context():
         signature = db.session.query(Signature).one()
-        rules.owe(signature, LetterKind.ACCESS, ELODIE["email"], now())  # for the relay is down
+        rules.queue_letter(signature, LetterKind.ACCESS, ELODIE["email"], now())  # for the relay is down
         db.session.commit()
     later(days=31)
     assert purge() == ["erased-letters 2: 1 2"]
@@ -186,7 +174,7 @@ def test_the_whole_register_goes_at_the_end_of_the_mandate(
     tick(Visitor(app), 1)
     everybody = set(codes(app, *Status))
     ends = datetime(2032, 3, 31, 21, 59, tzinfo=UTC)  # a minute before midnight in Paris
-    app.config |= {"KEEP_PENDING_DAYS": 4000, "KEEP_DRAFT_DAYS": 4000, "KEEP_LETTERS_DAYS": 4000}
+    app.config |= {"KEEP_PENDING_DAYS": 4000, "KEEP_LETTERS_DAYS": 4000}
     later(seconds=(ends - now()).total_seconds())
     assert purge() == []
     later(minutes=2)
@@ -249,12 +237,14 @@ def test_a_letter_on_its_way_while_its_signature_is_erased(app, candidate, deliv
 
 
 def crowd(app, count: int) -> None:
-    """Store idle drafts, one row each and one pledge."""
+    """Store pending signatures whose time to confirm is over, one row each and one pledge."""
+    begun = datetime(2026, 3, 1, tzinfo=UTC)
     with app.app_context():
-        for _ in range(count):
-            draft = rules.new_draft(datetime(2026, 3, 1, tzinfo=UTC))
-            draft.pledges[1] = Pledge(number=1, taken_at=now())
-            db.session.add(draft)
+        for number in range(count):
+            pledges = {1: Pledge(number=1, taken_at=begun)}
+            db.session.add(
+                person(number, status=Status.PENDING, created_at=begun, touched_at=begun, pledges=pledges)
+            )
         db.session.commit()
 
 
@@ -262,7 +252,6 @@ def test_the_dry_run_says_what_the_run_does_and_changes_nothing(
     app, candidate, deliver, mailbox, purge, later, monkeypatch
 ):
     monkeypatch.setattr(retention, "BATCH", 2)
-    tick(Visitor(app), 1)
     sign(Visitor(app), email="luc@example.org")
     signed_and_confirmed(candidate, deliver, mailbox, 1)
     signed_and_confirmed(Visitor(app), deliver, mailbox, 2)
@@ -275,7 +264,6 @@ def test_the_dry_run_says_what_the_run_does_and_changes_nothing(
     assert [line.split()[0] for line in foretold] == [
         "erased-pending",
         "erased-merged",
-        "erased-drafts",
         "erased-letters",
     ]
     assert journal(app) == {line.split()[0]: int(line.split()[1].rstrip(":")) for line in foretold}
@@ -312,13 +300,13 @@ def test_killed_between_two_batches_it_goes_on_where_it_was(app, purge, settings
     crowd(app, 10)
     run = subprocess.run([sys.executable, "-c", KILLED, json.dumps(settings)], cwd=ROOT)
     assert run.returncode == -signal.SIGKILL
-    assert len(codes(app, Status.DRAFT)) == 4
-    assert journal(app) == {"erased-drafts": 6}, "each batch is whole, with its line in the journal"
+    assert len(codes(app, Status.PENDING)) == 4
+    assert journal(app) == {"erased-pending": 6}, "each batch is whole, with its line in the journal"
     with app.app_context():
         assert db.session.scalar(select(func.count()).select_from(Pledge)) == 4
     (line,) = purge()
-    assert line.startswith("erased-drafts 4: ")
-    assert journal(app) == {"erased-drafts": 10}
+    assert line.startswith("erased-pending 4: ")
+    assert journal(app) == {"erased-pending": 10}
 
 
 # Backups

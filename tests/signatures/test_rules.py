@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from app.content.charter import load_charter
-from app.models import Certificate, ConsentPurpose, Event, LetterKind, LetterState, Role, Signature, Status
+from app.models import (
+    Certificate,
+    ConsentPurpose,
+    Event,
+    LetterKind,
+    LetterState,
+    Role,
+    Signature,
+    Status,
+    new_code,
+)
 from app.signatures import rules
 from app.signatures.rules import Signatory
 
@@ -17,9 +27,15 @@ LATER = NOON + timedelta(days=5)
 CONSENTS = {ConsentPurpose.PUBLICATION: "J’accepte."}
 
 
-def answered(signature, *numbers, now=NOON, taken=True):
+def press(signature, *numbers, now=NOON, taken=True):
     for number in numbers:
-        rules.answer(signature, CHARTER.commitment(number), taken=taken, now=now)
+        rules.set_pledge(signature, CHARTER.commitment(number), taken=taken, now=now)
+
+
+def signed(*numbers, signatory=ELODIE, consents=CONSENTS, within_quota=True):
+    return rules.sign(
+        signatory, numbers, consents, code=new_code(), charter=CHARTER, within_quota=within_quota, now=NOON
+    )
 
 
 def corrected(**changes):
@@ -27,38 +43,30 @@ def corrected(**changes):
 
 
 @pytest.fixture
-def draft():
-    signature = rules.new_draft(NOON)
-    answered(signature, 1, 4)
-    return signature
-
-
-@pytest.fixture
-def pending(draft):
-    rules.sign(draft, ELODIE, CONSENTS, charter=CHARTER, may_write=True, now=NOON)
-    return draft
+def pending():
+    return signed(1, 4)
 
 
 def confirm(signature, standing=None, now=NOON, shown=None):
-    shown = shown or rules.fingerprint(signature, CHARTER)
+    shown = shown or rules.shown_hash(signature, CHARTER)
     return rules.confirm(signature, standing, shown=shown, charter=CHARTER, now=now)
 
 
-def test_saying_the_same_thing_twice_changes_nothing(draft):
-    answered(draft, 1, now=NOON + timedelta(days=1))
-    assert draft.pledges[1].taken_at == NOON
-    answered(draft, 2, taken=False, now=NOON + timedelta(days=1))
-    assert draft.touched_at == NOON
+def test_pressing_twice_changes_nothing(pending):
+    press(pending, 1, now=NOON + timedelta(days=1))
+    assert pending.pledges[1].taken_at == NOON
+    press(pending, 2, taken=False, now=NOON + timedelta(days=1))
+    assert pending.touched_at == NOON
 
 
-def test_a_released_commitment_is_gone(draft):
-    answered(draft, 1, taken=False)
-    assert sorted(draft.pledges) == [4]
+def test_a_released_commitment_is_gone(pending):
+    press(pending, 1, taken=False)
+    assert sorted(pending.pledges) == [4]
 
 
 def test_signing_needs_a_commitment():
     with pytest.raises(rules.NothingTaken):
-        rules.sign(rules.new_draft(NOON), ELODIE, CONSENTS, charter=CHARTER, may_write=True, now=NOON)
+        signed()
 
 
 def test_signing_names_the_person_and_owes_one_letter(pending):
@@ -78,33 +86,33 @@ def test_consents_keep_their_words(pending):
     assert (consent.wording, consent.edition, consent.given_at) == ("J’accepte.", CHARTER.edition, NOON)
 
 
-def test_a_double_click_owes_one_letter(pending):
-    rules.sign(pending, ELODIE, CONSENTS, charter=CHARTER, may_write=True, now=NOON)
+def test_a_double_click_queues_one_letter(pending):
+    rules.queue_confirmation(pending, NOON, within_quota=True)
     assert len(pending.letters) == 1
 
 
-def test_where_we_may_not_write_the_signature_waits_all_the_same(draft):
-    rules.sign(draft, ELODIE, CONSENTS, charter=CHARTER, may_write=False, now=NOON)
-    assert draft.status is Status.PENDING
-    assert [letter.state for letter in draft.letters] == [LetterState.VOID]
+def test_beyond_the_quota_the_signature_is_pending_all_the_same():
+    signature = signed(1, 4, within_quota=False)
+    assert signature.status is Status.PENDING
+    assert [letter.state for letter in signature.letters] == [LetterState.VOID]
 
 
 def test_a_consent_keeps_its_date_and_is_taken_back(pending):
     later = NOON + timedelta(days=1)
     both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
-    rules.correct(pending, ELODIE, both, may_write=True, may_warn=True, now=later)
+    rules.correct(pending, ELODIE, both, within_quota=True, may_warn=True, now=later)
     assert {c.purpose: c.given_at for c in pending.consents} == {
         ConsentPurpose.PUBLICATION: NOON,
         ConsentPurpose.CONTACT: later,
     }
-    rules.correct(pending, ELODIE, CONSENTS, may_write=True, may_warn=True, now=later)
+    rules.correct(pending, ELODIE, CONSENTS, within_quota=True, may_warn=True, now=later)
     assert [c.purpose for c in pending.consents] == [ConsentPurpose.PUBLICATION]
 
 
 def test_a_consent_that_was_not_shown_is_not_confirmed(pending):
-    shown = rules.fingerprint(pending, CHARTER)
+    shown = rules.shown_hash(pending, CHARTER)
     both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
-    rules.correct(pending, ELODIE, both, may_write=True, may_warn=True, now=NOON)
+    rules.correct(pending, ELODIE, both, within_quota=True, may_warn=True, now=NOON)
     with pytest.raises(rules.ChangedMeanwhile):
         confirm(pending, shown=shown)
 
@@ -125,25 +133,23 @@ def test_confirming_twice_changes_nothing(pending):
 
 
 def test_nobody_signs_what_they_were_not_shown(pending):
-    shown = rules.fingerprint(pending, CHARTER)
-    answered(pending, 7)
+    shown = rules.shown_hash(pending, CHARTER)
+    press(pending, 7)
     with pytest.raises(rules.ChangedMeanwhile):
         confirm(pending, shown=shown)
     assert pending.status is Status.PENDING
 
 
 def test_nothing_taken_cannot_be_confirmed(pending):
-    answered(pending, 1, 4, taken=False)
+    press(pending, 1, 4, taken=False)
     with pytest.raises(rules.NothingTaken):
         confirm(pending)
 
 
 def test_signing_again_joins_the_standing_signature(pending):
     standing = confirm(pending)
-    again = rules.new_draft(NOON)
-    answered(again, 4, 9)
     both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
-    rules.sign(again, ELODIE, both, charter=CHARTER, may_write=True, now=NOON)
+    again = signed(4, 9, consents=both)
     later = NOON + timedelta(days=3)
     assert confirm(again, standing, now=later) is standing
     assert {n: p.taken_at for n, p in standing.pledges.items()} == {1: NOON, 4: NOON, 9: later}
@@ -155,10 +161,10 @@ def test_signing_again_joins_the_standing_signature(pending):
 
 def test_a_correction_writes_only_to_a_new_address(pending):
     same = Signatory("Elodie", "Martin", Role.ELECTED, "24001", None, ELODIE.email)
-    assert not rules.correct(pending, same, CONSENTS, may_write=True, may_warn=True, now=NOON)
+    assert not rules.correct(pending, same, CONSENTS, within_quota=True, may_warn=True, now=NOON)
     assert (pending.commune, pending.list_name, len(pending.letters)) == ("24001", None, 1)
     other = Signatory("Elodie", "Martin", Role.ELECTED, "24001", None, "autre@example.org")
-    assert rules.correct(pending, other, CONSENTS, may_write=True, may_warn=True, now=NOON)
+    assert rules.correct(pending, other, CONSENTS, within_quota=True, may_warn=True, now=NOON)
     assert [(letter.kind, letter.address) for letter in pending.letters[1:]] == [
         (LetterKind.CONFIRM, "autre@example.org"),
         (LetterKind.MOVING, ELODIE.email),
@@ -173,8 +179,8 @@ def test_two_spellings_are_one_person():
 def test_changes_after_confirmation_are_in_the_journal(pending):
     confirm(pending)
     later = NOON + timedelta(days=5)
-    answered(pending, 1, taken=False, now=later)
-    answered(pending, 2, now=later)
+    press(pending, 1, taken=False, now=later)
+    press(pending, 2, now=later)
     assert [(e.what, e.number, e.at) for e in pending.events[-2:]] == [
         ("released", 1, later),
         ("taken", 2, later),
@@ -183,9 +189,7 @@ def test_changes_after_confirmation_are_in_the_journal(pending):
 
 def test_what_is_left_of_a_withdrawn_signature_names_nobody(pending):
     standing = confirm(pending)
-    other = rules.new_draft(NOON)
-    answered(other, 2)
-    rules.sign(other, ELODIE, CONSENTS, charter=CHARTER, may_write=False, now=NOON)
+    other = signed(2, within_quota=False)
     confirm(other, standing)
     certificate = Certificate(number="n", issued_at=NOON, content={"full_name": "É"}, pdf=b"%", sha256="h")
     standing.certificates.append(certificate)
@@ -194,7 +198,7 @@ def test_what_is_left_of_a_withdrawn_signature_names_nobody(pending):
     standing.events.append(Event("withdrawn", NOON))
 
     for codes in ([standing.code, other.code], [standing.code]):  # twice is once
-        assert rules.reduce(standing) == codes
+        assert rules.anonymise(standing) == codes
         names = [column.name for column in Signature.__table__.columns]
         left = {name for name in names if getattr(standing, name) is not None}
         assert left == {
@@ -215,7 +219,7 @@ def test_what_is_left_of_a_withdrawn_signature_names_nobody(pending):
 
 def test_a_correction_is_dated_and_asks_again_at_a_new_address(pending):
     other = corrected(email="autre@example.org")
-    assert rules.correct(pending, other, CONSENTS, may_write=True, may_warn=True, now=LATER) is True
+    assert rules.correct(pending, other, CONSENTS, within_quota=True, may_warn=True, now=LATER) is True
     assert pending.touched_at == LATER
     assert [(e.what, e.at) for e in pending.events] == [("signed", NOON), ("corrected", LATER)]
     assert [(letter.kind, letter.state, letter.created_at) for letter in pending.letters[1:]] == [
@@ -225,23 +229,21 @@ def test_a_correction_is_dated_and_asks_again_at_a_new_address(pending):
 
 
 @pytest.mark.parametrize(
-    ("may_write", "may_warn", "state"),
+    ("within_quota", "may_warn", "state"),
     [(False, True, LetterState.VOID), (True, False, LetterState.WAITING)],
 )
-def test_the_old_address_is_told_only_if_we_may(pending, may_write, may_warn, state):
+def test_the_old_address_is_told_only_if_we_may(pending, within_quota, may_warn, state):
     other = corrected(email="autre@example.org")
-    rules.correct(pending, other, CONSENTS, may_write=may_write, may_warn=may_warn, now=LATER)
+    rules.correct(pending, other, CONSENTS, within_quota=within_quota, may_warn=may_warn, now=LATER)
     assert [(letter.kind, letter.state) for letter in pending.letters[1:]] == [(LetterKind.CONFIRM, state)]
 
 
 def test_what_joins_a_standing_signature_is_dated_and_announced(pending):
     standing = confirm(pending)
     assert (standing.events[-1].what, standing.events[-1].at) == ("confirmed", NOON)
-    again = rules.new_draft(NOON)
-    answered(again, 4, 9)
     both = {**CONSENTS, ConsentPurpose.CONTACT: "Écrivez-moi."}
     other = corrected(role=Role.ELECTED, list_name="Vivre au village")
-    rules.sign(again, other, both, charter=CHARTER, may_write=True, now=NOON)
+    again = signed(4, 9, signatory=other, consents=both)
     before, letters = len(standing.events), len(standing.letters)
     confirm(again, standing, now=LATER)
     assert {number: pledge.number for number, pledge in standing.pledges.items()} == {1: 1, 4: 4, 9: 9}
@@ -259,7 +261,7 @@ def test_what_joins_a_standing_signature_is_dated_and_announced(pending):
 
 
 def test_a_confirmation_page_is_named_by_what_it_shows(pending):
-    assert len(rules.fingerprint(pending, CHARTER)) == 32
+    assert len(rules.shown_hash(pending, CHARTER)) == 32
 
 
 # Corrected once confirmed
@@ -270,8 +272,8 @@ def standing(pending):
     return confirm(pending)
 
 
-def amend(signature, signatory, *, may_write=True, may_warn=True, now=NOON):
-    return rules.amend(signature, signatory, may_write=may_write, may_warn=may_warn, now=now)
+def amend(signature, signatory, *, within_quota=True, may_warn=True, now=NOON):
+    return rules.amend(signature, signatory, within_quota=within_quota, may_warn=may_warn, now=now)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +306,7 @@ def test_a_correction_that_changes_nothing_leaves_no_trace(standing):
 
 
 @pytest.mark.parametrize(
-    ("may_write", "may_warn", "kinds"),
+    ("within_quota", "may_warn", "kinds"),
     [
         (True, True, [LetterKind.MOVE, LetterKind.MOVING]),
         (True, False, [LetterKind.MOVE]),
@@ -312,10 +314,10 @@ def test_a_correction_that_changes_nothing_leaves_no_trace(standing):
         (False, False, []),
     ],
 )
-def test_a_new_address_is_asked_and_the_old_one_told(standing, may_write, may_warn, kinds):
+def test_a_new_address_is_asked_and_the_old_one_told(standing, within_quota, may_warn, kinds):
     letters = len(standing.letters)
     new = corrected(email="ailleurs@example.org")
-    assert amend(standing, new, may_write=may_write, may_warn=may_warn, now=LATER) is True
+    assert amend(standing, new, within_quota=within_quota, may_warn=may_warn, now=LATER) is True
     assert (standing.email, standing.new_email) == (ELODIE.email, new.email)
     assert (standing.events[-1].what, standing.events[-1].at) == ("move-asked", LATER)
     to = {LetterKind.MOVE: new.email, LetterKind.MOVING: ELODIE.email}
@@ -338,26 +340,26 @@ def test_moving_closes_what_the_old_address_opened(standing):
 
 
 def test_each_closing_counts(standing):
-    rules.close(standing)
-    rules.close(standing)
+    rules.close_sessions(standing)
+    rules.close_sessions(standing)
     assert standing.closed_count == 2
 
 
 @pytest.mark.parametrize("name", rules.PERSONAL)
 def test_a_correction_page_is_old_once_anything_it_shows_has_changed(standing, name):
-    shown = rules.identity(standing)
+    shown = rules.identity_hash(standing)
     assert len(shown) == 32
-    assert rules.identity(standing) == shown
+    assert rules.identity_hash(standing) == shown
     setattr(standing, name, "changed")
-    assert rules.identity(standing) != shown
+    assert rules.identity_hash(standing) != shown
 
 
 # What is agreed to
 
 
 def test_agreeing_to_be_written_to_is_dated_and_keeps_its_words(standing):
-    rules.agree_to_contact(standing, "Écrivez-moi.", LATER)
-    rules.agree_to_contact(standing, "Écrivez-moi encore.", LATER + timedelta(days=1))
+    rules.set_contact_consent(standing, "Écrivez-moi.", LATER)
+    rules.set_contact_consent(standing, "Écrivez-moi encore.", LATER + timedelta(days=1))
     assert [(c.purpose, c.wording, c.edition, c.given_at) for c in standing.consents] == [
         (ConsentPurpose.PUBLICATION, "J’accepte.", CHARTER.edition, NOON),
         (ConsentPurpose.CONTACT, "Écrivez-moi.", CHARTER.edition, LATER),
@@ -366,11 +368,11 @@ def test_agreeing_to_be_written_to_is_dated_and_keeps_its_words(standing):
 
 
 def test_taking_it_back_leaves_the_date(standing):
-    rules.agree_to_contact(standing, None, NOON)
+    rules.set_contact_consent(standing, None, NOON)
     assert standing.events[-1].what == "confirmed", "nothing was agreed to"
-    rules.agree_to_contact(standing, "Écrivez-moi.", NOON)
+    rules.set_contact_consent(standing, "Écrivez-moi.", NOON)
     for _ in range(2):
-        rules.agree_to_contact(standing, None, LATER)
+        rules.set_contact_consent(standing, None, LATER)
     assert [c.purpose for c in standing.consents] == [ConsentPurpose.PUBLICATION]
     assert [(e.what, e.at) for e in standing.events[-2:]] == [
         ("contact-agreed", NOON),
@@ -382,7 +384,7 @@ def test_search_engines_are_told_once(standing):
     standing.indexable = True
     before = len(standing.events)
     for agreed in (True, False, False, True, True):
-        rules.agree_to_indexing(standing, agreed=agreed, now=LATER)
+        rules.set_indexing(standing, agreed=agreed, now=LATER)
         assert standing.indexable is agreed
     assert [(e.what, e.at) for e in standing.events[before:]] == [
         ("indexing-refused", LATER),
@@ -397,7 +399,7 @@ def test_a_letter_may_leave_at_once_and_has_a_name_of_its_own(pending):
     (letter,) = pending.letters
     assert (letter.created_at, letter.due_at, letter.attempts) == (NOON, NOON, 0)
     assert len(bytes.fromhex(letter.message_key)) == 16
-    rules.owe(pending, LetterKind.MOVING, ELODIE.email, NOON)
+    rules.queue_letter(pending, LetterKind.MOVING, ELODIE.email, NOON)
     assert pending.letters[1].message_key != letter.message_key
 
 
@@ -405,21 +407,21 @@ def test_a_letter_may_leave_at_once_and_has_a_name_of_its_own(pending):
 def test_two_presses_within_ten_seconds_are_one(pending, seconds, letters):
     pending.letters[0].state = LetterState.SENT  # it has left already
     later = NOON + timedelta(seconds=seconds)
-    rules.write_again(pending, ELODIE.email, may_write=True, now=later)
+    rules.resend_confirmation(pending, ELODIE.email, within_quota=True, now=later)
     assert len(pending.letters) == letters
     assert pending.touched_at == later
 
 
 def test_a_letter_that_waits_is_not_owed_twice(pending):
-    rules.write_again(pending, ELODIE.email, may_write=True, now=LATER)
+    rules.resend_confirmation(pending, ELODIE.email, within_quota=True, now=LATER)
     assert len(pending.letters) == 1
 
 
 @pytest.mark.parametrize(
-    ("may_write", "state"), [(True, LetterState.WAITING), (False, LetterState.VOID)], ids=str
+    ("within_quota", "state"), [(True, LetterState.WAITING), (False, LetterState.VOID)], ids=str
 )
-def test_a_corrected_address_is_written_to(pending, may_write, state):
-    rules.write_again(pending, "ailleurs@example.org", may_write=may_write, now=NOON)
+def test_a_corrected_address_is_written_to(pending, within_quota, state):
+    rules.resend_confirmation(pending, "ailleurs@example.org", within_quota=within_quota, now=NOON)
     assert pending.email == "ailleurs@example.org"
     letter = pending.letters[-1]
     assert (letter.kind, letter.address, letter.state) == (
@@ -429,11 +431,11 @@ def test_a_corrected_address_is_written_to(pending, may_write, state):
 
 
 @pytest.mark.parametrize(
-    ("may_write", "address", "state"),
+    ("within_quota", "address", "state"),
     [(True, ELODIE.email, LetterState.WAITING), (False, "", LetterState.VOID)],
 )
-def test_the_way_back_is_asked_for_and_kept_only_if_it_may_leave(may_write, address, state):
-    letter = rules.ask_access(ELODIE.email, NOON, may_write=may_write)
+def test_the_way_back_is_asked_for_and_kept_only_if_it_may_leave(within_quota, address, state):
+    letter = rules.request_access(ELODIE.email, NOON, within_quota=within_quota)
     assert (letter.kind, letter.address, letter.state) == (LetterKind.ACCESS, address, state)
     assert (letter.created_at, letter.due_at, letter.attempts) == (NOON, NOON, 0)
     assert len(bytes.fromhex(letter.message_key)) == 16
@@ -441,7 +443,7 @@ def test_the_way_back_is_asked_for_and_kept_only_if_it_may_leave(may_write, addr
 
 def test_each_use_of_an_access_link_counts(standing):
     for _ in range(2):
-        rules.use_access(standing, LATER)
+        rules.use_access_link(standing, LATER)
     assert standing.access_count == 2
     assert [(e.what, e.at) for e in standing.events[-2:]] == [("opened", LATER)] * 2
 

@@ -84,7 +84,6 @@ def left() -> set[str]:
     [
         (Status.PENDING, 8, "erased-pending"),
         (Status.MERGED, 8, "erased-merged"),
-        (Status.DRAFT, 30, "erased-drafts"),
     ],
 )
 def test_what_is_idle_goes_the_second_after_its_term(status, days, what):
@@ -220,7 +219,6 @@ def test_the_register_goes_the_day_after_the_mandate(monkeypatch):
         first.code,
         put(Status.MERGED, merged_into=first).code,
         put(Status.PENDING, days_ago(9)).code,
-        put(Status.DRAFT, days_ago(90)).code,
     }
     noted = put(Status.CONFIRMED).code
     erasure_log.add(retention.ledger_file(), [noted], NOW)
@@ -243,13 +241,13 @@ def test_the_register_goes_the_day_after_the_mandate(monkeypatch):
 
 def test_each_transaction_has_its_line_in_the_journal(monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 2)
-    drafts = [put(Status.DRAFT, days_ago(31)).code for _ in range(5)]
-    assert purge(dry_run=True) == [("erased-drafts", drafts)]
-    assert left() == set(drafts)
+    late = [put(Status.PENDING, days_ago(9)).code for _ in range(5)]
+    assert purge(dry_run=True) == [("erased-pending", late)]
+    assert left() == set(late)
     assert db.session.scalar(select(func.count()).select_from(Event)) == 0
-    assert purge() == [("erased-drafts", drafts)]
+    assert purge() == [("erased-pending", late)]
     lines = db.session.execute(select(Event.what, Event.at, Event.number)).all()
-    assert lines == [("erased-drafts", NOW, number) for number in (2, 2, 1)]
+    assert lines == [("erased-pending", NOW, number) for number in (2, 2, 1)]
 
 
 def test_a_withdrawal_that_the_ledger_lacks_is_noted_with_its_date():

@@ -57,13 +57,11 @@ def looked_at(database: Flask | str) -> Iterator[Connection]:
 def listen_to_statements(app: Flask, note: Callable[..., None]) -> Callable[[], None]:
     """Have each statement of an application told as SQLAlchemy tells it; return what ends that."""
     with app.app_context():
-        engines = (db.engine, app.extensions["autocommit"])
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
 
     def end() -> None:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)
+        event.remove(engine, "before_cursor_execute", note)
 
     return end
 

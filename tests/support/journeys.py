@@ -20,13 +20,21 @@ ELODIE = {
 }
 
 
-def tick(visitor: Visitor, *numbers: int) -> Page:
-    """Take commitments on the charter page, those that are not taken yet."""
-    page = visitor.open("/")
+def tick(visitor: Visitor, *numbers: int, path: str = "/") -> Page:
+    """Take commitments on the charter page, or on another page that lists them: those not taken yet."""
+    page = visitor.open(path)
     for number in numbers:
         if page[f"#prendre-{number}"]["aria-checked"] == "false":
             page = page.submit(f"#prendre-{number}")
     return page
+
+
+def change(visitor: Visitor, *numbers: int) -> Page:
+    """Press on commitments of the signature that is open, one after the other; return « Ma signature »."""
+    page = visitor.open("/ma-signature/engagements")
+    for number in numbers:
+        page = page.submit(f"#prendre-{number}")
+    return visitor.open("/ma-signature")
 
 
 def sign(visitor: Visitor, *numbers: int, **changes: str | None) -> Page:

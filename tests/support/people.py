@@ -56,12 +56,12 @@ class Person:
             else:
                 return
 
-    def answer(self, number: int, taken: bool) -> None:
-        """Open the page, and press on one commitment."""
+    def answer(self, number: int, taken: bool, path: str = "/engagements") -> None:
+        """Open the page, and press on one commitment: of the draft, or of the signature that is open."""
 
         def press() -> None:
-            self.ask("GET", "/")
-            fragment = self.ask("POST", f"/engagements/{number}", {"taken": "yes" if taken else "no"})
+            self.ask("GET", "/" if path == "/engagements" else path)
+            fragment = self.ask("POST", f"{path}/{number}", {"taken": "yes" if taken else "no"})
             assert f'id="prendre-{number}"' in fragment
 
         self.insist(press)
@@ -108,7 +108,7 @@ class Person:
         self.sign()
         self.confirm()
         if self.is_in:
-            self.answer(min(self.taken), False)
+            self.answer(min(self.taken), False, "/ma-signature/engagements")
         self.wire.connection.close()
 
     def ask(self, method: str, path: str, fields: dict[str, str] | None = None, status: int = 200) -> str:

@@ -16,6 +16,7 @@ from tests.support.steps import (
     Person,
     ask_to_sign,
     case,
+    change,
     come_back,
     confirm,
     fill,
@@ -55,9 +56,9 @@ def bring_in(open_page: Open, site: Site) -> Cast:
         confirmed_link = sign(page, site, jeanne, 1, 2, 10)
         confirm(page, confirmed_link)
         signatory = page.context.storage_state()
-        tick(page, 3)
+        change(page, 3)
         replaced_number = _number(page)
-        tick(page, 3, taken=False)
+        change(page, 3, taken=False)
         number = _number(page)
         pdf = page.context.request.get("/ma-signature/certificat.pdf").body()
         code = (page.get_by_role("link", name="Voir ma page publique").get_attribute("href") or "").split(
@@ -66,7 +67,7 @@ def bring_in(open_page: Open, site: Site) -> Cast:
     with open_page("/") as page:
         confirm(page, sign(page, site, paul, 4))
         withdrawn_number = _number(page)
-        tick(page, 4, taken=False)
+        change(page, 4, taken=False)
         withdrawn = page.context.storage_state()
     with open_page("/") as page:
         used_access_link = come_back(page, site, jeanne)
@@ -154,9 +155,24 @@ def sent(page: Page, cast: Cast, address: str = "sent@example.org") -> None:
     ask_to_sign(page, Person("Marie", "Roche", address), 1, 2)
 
 
-def signed_but_unconfirmed(page: Page, cast: Cast) -> None:
+def waiting(page: Page, cast: Cast) -> None:
     sent(page, cast, "form@example.org")
+    page.goto("/")
+
+
+def pending(page: Page, cast: Cast) -> None:
+    sent(page, cast, "waits@example.org")
+    page.goto("/ma-signature")
+
+
+def cookie_lost(page: Page, cast: Cast) -> None:
+    tick(page, 1)
     page.goto("/signer")
+    fill(page, Person("Marie", "Roche", "marie@example.org"))
+    page.context.clear_cookies()
+    submit(page)
+    page.get_by_role("button", name="Envoyer de nouveau").click()
+    expect(page.locator("#errors")).to_be_visible()
 
 
 def sent_again(page: Page, cast: Cast) -> None:
@@ -190,7 +206,7 @@ def changed_meanwhile(page: Page, cast: Cast) -> None:
     link = _link(page, cast, "changed@example.org")
     page.goto(link)
     other_tab = page.context.new_page()
-    other_tab.goto("/")
+    other_tab.goto(f"{link}/engagements")
     tick(other_tab, 3)
     page.get_by_role("checkbox").check()
     with page.expect_response(lambda answer: answer.status == 409):
@@ -346,11 +362,14 @@ THEN: dict[str, Callable[[Page, Cast], Any]] = {
     "sign, ambiguous commune": ambiguous_commune,
     "sign, doubtful address": doubtful_address,
     "sign, expired form": expired_form,
-    "sign, again": signed_but_unconfirmed,
+    "sign, cookie lost": cookie_lost,
+    "charter, signature waiting": waiting,
+    "own, pending": pending,
     "sent": sent,
     "sent, again": sent_again,
     "sent, errors": sent_to_nobody,
     "confirm": at("{pending_link}"),
+    "confirm, commitments": at("{pending_link}/engagements"),
     "confirm, errors": unagreed,
     "confirm, changed meanwhile": changed_meanwhile,
     "confirm, already": at("{confirmed_link}"),
@@ -363,6 +382,8 @@ THEN: dict[str, Callable[[Page, Cast], Any]] = {
     "own, just confirmed": just_confirmed,
     "own": at("/ma-signature"),
     "own, nothing left": at("/ma-signature"),
+    "own, commitments": at("/ma-signature/engagements"),
+    "charter, own": at("/"),
     "certificate": at("/ma-signature/certificat"),
     "amend": at("/ma-signature/corriger"),
     "amend, errors": unamended,
@@ -395,6 +416,8 @@ THEN: dict[str, Callable[[Page, Cast], Any]] = {
 #: Whose cookies the device has, in the states that need some.
 HOLDERS = {
     "own": "signatory",
+    "own, commitments": "signatory",
+    "charter, own": "signatory",
     "certificate": "signatory",
     "amend": "signatory",
     "amend, errors": "signatory",

@@ -44,6 +44,15 @@ def tick(page: Page, *numbers: int, taken: bool = True, touch: bool = False) -> 
         is_taken(page, number, taken)
 
 
+def change(page: Page, *numbers: int, taken: bool = True) -> None:
+    """Change commitments of the signature that is open, from « Ma signature » and back to it."""
+    page.goto("/ma-signature")
+    page.get_by_role("link", name="Modifier mes engagements").click()
+    tick(page, *numbers, taken=taken)
+    page.get_by_role("link", name="Ma signature").last.click()
+    expect(page).to_have_url(re.compile("/ma-signature$"))
+
+
 def shown(page: Page) -> set[int]:
     """Return the commitments that the page shows as taken at this moment."""
     boxes = page.get_by_role("checkbox", checked=True).filter(has=page.locator(".panel"))

@@ -53,7 +53,7 @@ class Page:
         data = {name: value for name, value in data.items() if value is not None}
         headers = {"HX-Request": "true", "HX-Request-Type": "partial"} if htmx else {}
         action = button.get("formaction", form["action"])
-        path = urljoin(self.url, form.get("hx-post") if htmx else action)
+        path = urljoin(self.url, button.get("hx-post") or form.get("hx-post") if htmx else action)
         return self.visitor.send(form["method"], path, data, headers)
 
 
@@ -129,9 +129,9 @@ def check_structure(soup: BeautifulSoup) -> None:
         assert field["id"] in labelled, f"no label: {field}"
         for described in field.get("aria-describedby", "").split():
             assert described in ids, f"described by nothing: {field}"
-    for form in every:
+    for form in every:  # or one of its buttons
         if form.has_attr("hx-post"):
-            assert form["hx-post"] == form["action"], "htmx and HTML must agree"
+            assert form["hx-post"] == form.get("formaction", form.get("action")), "htmx and HTML must agree"
 
 
 def check_typography(text: str) -> None:

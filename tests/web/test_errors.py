@@ -143,7 +143,7 @@ def test_a_locked_database_keeps_what_was_typed(app, candidate, monkeypatch):
         from app.extensions import db
 
         db.engine.dispose()
-    monkeypatch.setattr("app.sqlite.PATIENCE", 0)
+    monkeypatch.setattr("app.database.BUSY_TIMEOUT", 0)
     path = app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -7,7 +7,7 @@ import brotli
 import pytest
 
 from app import clock
-from tests.support.journeys import listed, signed_and_confirmed
+from tests.support.journeys import change, listed, signed_and_confirmed
 from tests.support.visitor import Visitor
 
 BUGUE, SARLAT, BOULAZAC = "/communes/24067", "/communes/24520", "/communes/24053"
@@ -107,7 +107,7 @@ def test_a_certificate_is_dated_anew_each_day(number, citizen, later):
 
 def test_a_certificate_that_is_replaced_changes_at_once(number, citizen, candidate):
     tag = get(citizen, f"/verifier/{number}").headers["ETag"]
-    candidate.open("/ma-signature").submit("#prendre-2")
+    change(candidate, 2)
     answer = get(citizen, f"/verifier/{number}", If_None_Match=tag)
     assert answer.status_code == 200
     assert "remplacé" in answer.text

@@ -25,12 +25,13 @@ from app.web.rate_limits import (
     seconds_to_wait,
 )
 from tests.support.crowd import person
-from tests.support.journeys import ELODIE, confirm, sign, tick
+from tests.support.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
 from tests.support.visitor import Visitor
 
 TOKEN = "W10.x.y"
 LIMITED = {
-    "/engagements/1": "RATELIMIT_TICKS",
+    "/ma-signature/engagements/1": "RATELIMIT_FORMS",
+    f"/confirmer/{TOKEN}/engagements/1": "RATELIMIT_FORMS",
     "/signer": "RATELIMIT_FORMS",
     "/signer/envoye": "RATELIMIT_FORMS",
     f"/confirmer/{TOKEN}": "RATELIMIT_FORMS",
@@ -45,6 +46,7 @@ LIMITED = {
 }
 #: They change what the session or a letter has opened already; nobody is to wait for leaving.
 FREE = {
+    "/engagements/1",  # nothing is stored
     "/signer/autre", "/ma-signature/fermer", "/ma-signature/contact", "/ma-signature/indexation",
     "/ma-signature/retirer",
     f"/demenager/{TOKEN}", f"/refuser/{TOKEN}",
@@ -139,12 +141,13 @@ def test_an_hour_is_told_in_minutes(candidate):
     assert "minutes." in page.text() or "1\u00a0heure." in page.text()
 
 
-@twice("RATELIMIT_TICKS")
-def test_a_press_refused_is_said_by_htmx_too(candidate):
-    page = candidate.open("/")
-    answers = [page.submit(f"#prendre-{number}", htmx=True) for number in (1, 2, 3)]
+def test_a_press_refused_is_said_by_htmx_too(app, candidate, deliver, mailbox):
+    signed_and_confirmed(candidate, deliver, mailbox)
+    page = candidate.open("/ma-signature/engagements")
+    app.config["RATELIMIT_FORMS"] = "2 per hour"
+    answers = [page.submit(f"#prendre-{number}", htmx=True) for number in (5, 6, 7)]
     assert [answer.status for answer in answers] == [200, 200, 429]
-    assert candidate.open("/").text(".count") == "2 engagements sur 10"
+    assert candidate.open("/ma-signature").text(".count") == "5 engagements sur 10"
 
 
 @pytest.mark.parametrize(

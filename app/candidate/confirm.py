@@ -1,0 +1,166 @@
+"""The confirmation letter's links: read what will be signed, change it, confirm it, or refuse it."""
+
+from functools import partial
+
+from flask import abort, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from app.candidate import bp
+from app.candidate.forms import ConfirmForm, CorrectForm, form_status
+from app.candidate.session import (
+    is_usable,
+    load_linked_signature,
+    open_signature,
+    within_quota,
+)
+from app.candidate.tick import answer_press, read_press
+from app.clock import now
+from app.extensions import charter, db
+from app.mail.links import CONFIRM_SIGNATURE, DENY_SIGNATURE
+from app.models import ConsentPurpose, Event, LetterKind, Signature, Status
+from app.register import queries
+from app.signatures import lookup, retention, rules
+from app.web.htmx import go_to
+from app.web.rate_limits import limited
+
+
+@bp.route("/confirmer/<token>", methods=["GET", "POST"])
+@limited("RATELIMIT_FORMS")
+def confirm(token: str) -> ResponseReturnValue:
+    """Show what will be signed; only a POST, with the box ticked, signs it."""
+    link, signature = load_linked_signature(CONFIRM_SIGNATURE, token)
+    standing = signature.merged_into or signature
+    if standing.is_confirmed:
+        entry = queries.find(standing.code)
+        return render_template("candidate/already.html", signature=standing, entry=entry)
+    if standing.status is not Status.PENDING:
+        abort(410)
+    if not is_usable(CONFIRM_SIGNATURE, link, signature):
+        same_address = CONFIRM_SIGNATURE.fits(link, signature)
+        return render_template("candidate/expired.html", token=token, may_resend=same_address), 410
+    form = ConfirmForm()
+    if not form.validate_on_submit():
+        return _confirm_page(form, signature, token, form_status(form))
+    try:
+        confirmed = rules.confirm(
+            signature, lookup.standing(signature), shown=str(form.shown.data), charter=charter, now=now()
+        )
+    except rules.SigningError:  # the page now shows the signature as it has become, to be read again
+        return _confirm_page(ConfirmForm(formdata=None), signature, token, 409)
+    db.session.commit()
+    open_signature(confirmed)
+    if confirmed is not signature:
+        flash("Vos nouveaux engagements ont rejoint votre signature, qui garde ses dates.")
+    elif confirmed.to_list:
+        flash("Votre signature est confirmée. Merci !")
+    else:
+        flash("Votre signature est confirmée et publiée. Merci !")
+    return redirect(url_for(".my_signature"), code=303)
+
+
+def _confirm_page(form: ConfirmForm, signature: Signature, token: str, status: int) -> ResponseReturnValue:
+    page = render_template(
+        "candidate/confirm.html",
+        form=form,
+        signature=signature,
+        token=token,
+        shown=rules.shown_hash(signature, charter),
+        changed=status == 409,
+        contact=next((c.wording for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None),
+        standing=lookup.standing(signature),
+    )
+    return page, status
+
+
+def _load_pending(token: str) -> Signature:
+    """Return the pending signature of a link, or abort to the page that says what became of it."""
+    link, signature = load_linked_signature(CONFIRM_SIGNATURE, token)
+    if signature.status is not Status.PENDING or not is_usable(CONFIRM_SIGNATURE, link, signature):
+        abort(go_to(url_for(".confirm", token=token)))
+    return signature
+
+
+@bp.get("/confirmer/<token>/engagements")
+def change_commitments(token: str) -> ResponseReturnValue:
+    """Show the commitments of a pending signature, to be changed before it is confirmed."""
+    return render_template(
+        "candidate/change_commitments.html",
+        holder=_load_pending(token),
+        post_url=partial(url_for, ".change_commitment", token=token),
+        token=token,
+        saved=session.pop("saved", False),
+    )
+
+
+@bp.post("/confirmer/<token>/engagements/<int:number>")
+@limited("RATELIMIT_FORMS")
+def change_commitment(token: str, number: int) -> ResponseReturnValue:
+    """Take one commitment in a pending signature, or release it."""
+    signature = _load_pending(token)
+    commitment, taken = read_press(number)
+    rules.set_pledge(signature, commitment, taken=taken, now=now())
+    db.session.commit()
+    post_url = partial(url_for, ".change_commitment", token=token)
+    return answer_press(signature, commitment, post_url, url_for(".change_commitments", token=token))
+
+
+@bp.route("/confirmer/<token>/corriger", methods=["GET", "POST"])
+@limited("RATELIMIT_FORMS")
+def correct(token: str) -> ResponseReturnValue:
+    """Correct who signs; a new address is confirmed by a new letter."""
+    signature = _load_pending(token)
+    form = CorrectForm(signature)
+    if not form.validate_on_submit():
+        return render_template("candidate/correct.html", form=form, token=token), form_status(form)
+    signatory = form.signatory()
+    moved = rules.correct(
+        signature,
+        signatory,
+        form.consents(),
+        within_quota=within_quota(LetterKind.CONFIRM, signatory.email),
+        may_warn=within_quota(LetterKind.MOVING, str(signature.email)),
+        now=now(),
+    )
+    db.session.commit()
+    return redirect(url_for(".resent") if moved else url_for(".confirm", token=token), code=303)
+
+
+@bp.post("/confirmer/<token>/renvoyer")
+@limited("RATELIMIT_FORMS")
+def resend(token: str) -> ResponseReturnValue:
+    """Send a fresh confirmation letter to the holder of an expired link."""
+    link, signature = load_linked_signature(CONFIRM_SIGNATURE, token)
+    if signature.status is not Status.PENDING or not CONFIRM_SIGNATURE.fits(link, signature):
+        return redirect(url_for(".confirm", token=token), code=303)
+    allowed = within_quota(LetterKind.CONFIRM, str(signature.email))
+    rules.queue_confirmation(signature, now(), within_quota=allowed)
+    db.session.commit()
+    return redirect(url_for(".resent"), code=303)
+
+
+@bp.get("/confirmer/renvoye")
+def resent() -> ResponseReturnValue:
+    """Say that a fresh letter is on its way. The page is public: it shows no address."""
+    return render_template("candidate/resent.html")
+
+
+@bp.route("/refuser/<token>", methods=["GET", "POST"])
+def deny(token: str) -> ResponseReturnValue:
+    """« Ce n’est pas moi »: erase a pending signature that another person began with this address."""
+    link, signature = load_linked_signature(DENY_SIGNATURE, token)
+    if signature.status is not Status.PENDING or not is_usable(DENY_SIGNATURE, link, signature):
+        abort(410)
+    if request.method != "POST":
+        return render_template("candidate/deny.html", token=token, signature=signature)
+    lookup.set_letters_apart(signature)
+    db.session.delete(signature)
+    db.session.add(Event("denied", now()))
+    db.session.commit()
+    retention.remember([signature.code], now())
+    return redirect(url_for(".denied"), code=303)
+
+
+@bp.get("/refuser/fait")
+def denied() -> ResponseReturnValue:
+    """Say that it is erased. The page is public: it shows no name."""
+    return render_template("candidate/denied.html")
