@@ -24,8 +24,8 @@ from app.web.rate_limits import limited
 
 NOTHING_TICKED = "Cochez au moins un engagement avant de signer."
 DRAFT_LOST = (
-    "Votre navigateur n’a plus les engagements que vous aviez cochés : ses cookies ont été effacés, ou "
-    "refusés. Cochez-les de nouveau avant de signer."
+    "Votre navigateur n’a plus les engagements que vous aviez cochés\N{NO-BREAK SPACE}: ses cookies ont été "
+    "effacés, ou refusés. Cochez-les de nouveau avant de signer."
 )
 ALREADY_SENT = "Cette signature est déjà partie. Pour la corriger, ouvrez le lien reçu par courriel."
 

@@ -396,11 +396,11 @@ def test_missing_characters():
 
 
 def test_coverage_needs_no_pdf_library():
-    program = "import sys, app.certificates.coverage as c; c.missing_characters('é'); print(*sys.modules)"
+    program = "import sys, app.certificates.glyphs as c; c.missing_characters('é'); print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, text=True
     )
-    assert "app.certificates.coverage" in run.stdout.split()
+    assert "app.certificates.glyphs" in run.stdout.split()
     assert not {"reportlab", "xhtml2pdf", "fontTools"} & set(run.stdout.split())
 
 

@@ -40,7 +40,7 @@ def test_the_page_says_the_term_that_the_purge_applies(app, citizen, name):
 def test_the_terms_as_they_come(citizen):
     text = citizen.open("/donnees-personnelles").text().replace("\N{NO-BREAK SPACE}", " ")
     for words in (
-        "sans signer : 30 jours",
+        "nos serveurs n’en gardent rien",
         "non confirmée : 8 jours",
         "le 31 mars 2032, ou jusqu’à son retrait",
         "est gardé 5 ans",

@@ -128,7 +128,7 @@ def test_each_area_is_what_was_signed_there(app, crowd, citizen, parameter, attr
             here[area].add(commune.insee)
             total[area] += signed[commune.insee]
         named = {f"/signataires?{parameter}={area.code}": area for area in here}
-    lines = rows(citizen.open("/territoire"), f"par-{parameter}")
+    lines = rows(citizen.open("/territoire"), f"by-{parameter}-title")
     assert lines.keys() == named.keys()
     for href, (name, (covered, people, *taken)) in lines.items():
         area = named[href]

@@ -62,7 +62,7 @@ def test_no_link_and_no_text_lies_in_the_database(app, candidate, deliver, mailb
 def test_the_letter_is_owed_only_if_the_signature_is_stored(app, candidate, deliver, monkeypatch):
     tick(candidate, 1)
     page = candidate.open("/signer")
-    monkeypatch.setattr("app.candidate.views.db.session.commit", lambda: 1 / 0)
+    monkeypatch.setattr("app.candidate.sign.db.session.commit", lambda: 1 / 0)
     assert page.submit(".form", **ELODIE).status == 500
     monkeypatch.undo()
     assert deliver() == 0

@@ -25,7 +25,7 @@ from tests.candidate.test_withdraw import withdraw
 from tests.conftest import running_site
 from tests.ops.test_schema_version import flask
 from tests.support.database import dump, rows
-from tests.support.journeys import ELODIE, sign, signed_and_confirmed, tick
+from tests.support.journeys import ELODIE, sign, signed_and_confirmed
 from tests.support.mailbox import link_in
 from tests.support.visitor import Visitor
 from tests.support.wire import Wire
@@ -75,7 +75,7 @@ def populate(app: Flask, mailbox) -> str:
     gone = Visitor(app)
     signed_and_confirmed(gone, deliver, mailbox, email="gone@example.org", given_name="Zoé")
     withdraw(gone)
-    tick(Visitor(app), 7)
+    sign(Visitor(app), 7, email="autre@example.org")
     sign(Visitor(app), email="pending@example.org")
     assert own.status == 200
     merged = "SELECT count(*) FROM signature WHERE merged_into_id > id"

@@ -20,7 +20,7 @@ from app.extensions import db
 from app.mail import outbox
 from tests.citizen.test_legal import GIVEN
 from tests.conftest import ROOT
-from tests.support.journeys import sign, tick
+from tests.support.journeys import sign
 from tests.support.mailbox import free_port
 from tests.support.visitor import Visitor
 
@@ -233,12 +233,12 @@ def test_a_charter_that_cannot_be_read_is_one_sentence(settings, tmp_path):
 
 def test_a_charter_with_fewer_commitments_than_were_signed(complete, settings, tmp_path):
     app = complete()
-    tick(Visitor(app), 9, 10)
+    sign(Visitor(app), 9, 10)
     text = (ROOT / "app/content/charter.toml").read_text()
     start = [place.start() for place in re.finditer(r"^\[\[commitments\]\]", text, re.M)][-2]
     end = re.compile(r"^\[(?!\[commitments\]\])", re.M).search(text, start)
     for name in ("communes.csv", "former-names.csv"):
-        shutil.copy(ROOT / "app/data" / name, tmp_path)
+        shutil.copy(ROOT / "app/content" / name, tmp_path)
     (tmp_path / "charter.toml").write_text(text[:start] + text[end.start() :])
     status, lines = check(create_app(settings | GIVEN | {"CHARTER_FILE": str(tmp_path / "charter.toml")}))
     assert status == 1

@@ -22,7 +22,7 @@ def test_every_status_has_its_page(app, candidate, status):
 
 
 def test_the_500_page_stands_alone(app, candidate, monkeypatch):
-    monkeypatch.setattr("app.candidate.views.current_signatory", lambda: 1 / 0)
+    monkeypatch.setattr("app.candidate.tick.current_signatory", lambda: 1 / 0)
     monkeypatch.setattr("app.web.errors.render_template", lambda *a, **k: 1 / 0)
     page = candidate.open("/")
     assert page.status == 500

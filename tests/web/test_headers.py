@@ -118,7 +118,7 @@ def test_a_badge_is_for_other_sites_too(candidate, citizen, deliver, mailbox):
 
 def test_refused_hosts_and_panics(app, citizen, monkeypatch):
     check(citizen.client.get("/", headers={"Host": "ailleurs.example"}))
-    monkeypatch.setattr("app.candidate.views.current_signatory", lambda: 1 / 0)
+    monkeypatch.setattr("app.candidate.tick.current_signatory", lambda: 1 / 0)
     check(citizen.client.get("/"))
 
 

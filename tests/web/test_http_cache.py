@@ -55,7 +55,7 @@ def test_every_public_page_is_in_a_table(app):
     public = {
         r.endpoint
         for r in app.url_map.iter_rules()
-        if r.endpoint.startswith("public.") and "GET" in r.methods
+        if r.endpoint.startswith("citizen.") and "GET" in r.methods
     }
     assert public == here | ELSEWHERE
 

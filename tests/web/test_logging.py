@@ -15,7 +15,7 @@ from app.config import ConfigError
 from app.extensions import db
 from app.models import LetterKind
 from app.signatures.rules import new_letter
-from app.web.logging import describe
+from app.web.logging import _Formatter, _handler, describe
 
 WHO = "zoltan@hostile.example"
 
@@ -24,7 +24,7 @@ def line(as_json, name, message, *values, error=None):
     """Write one line as a logger of that name would."""
     info = (type(error), error, error.__traceback__) if error else None
     record = logging.LogRecord(name, logging.ERROR, "a/module.py", 7, message, values, info, "function")
-    return logging._Formatter(as_json).format(record)
+    return _Formatter(as_json).format(record)
 
 
 def raised(error, cause=None):
@@ -40,7 +40,7 @@ def test_a_trace_has_places_and_no_messages(as_json):
     error.__cause__.__cause__.__context__ = error  # a circle comes to an end
     text = line(as_json, "app.x", "went wrong", error=error)
     assert WHO not in text
-    for told in ("went wrong", "ValueError", "KeyError", "OSError: ENOSPC", "test_logs.py:", " raised"):
+    for told in ("went wrong", "ValueError", "KeyError", "OSError: ENOSPC", "test_logging.py:", " raised"):
         assert told in text
     if as_json:
         assert text.count("\n") == 0
@@ -52,7 +52,9 @@ def test_a_library_is_quoted_without_its_values():
         False, "gunicorn.error", "Error handling request %s", f"/{WHO}"
     )
     assert line(False, "pypdf", f"cannot read {WHO}").endswith(" error pypdf: module.function, line 7")
-    assert line(False, "app.mail.outbox", "letter %s refused", 3).endswith(" app.courier: letter 3 refused")
+    assert line(False, "app.mail.outbox", "letter %s refused", 3).endswith(
+        " app.mail.outbox: letter 3 refused"
+    )
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -101,6 +103,6 @@ def test_an_unknown_format_stops_the_start(settings):
 def test_each_application_chooses_and_none_writes_twice(settings):
     for _ in range(2):
         create_app(settings | {"LOG_FORMAT": "json"})
-    handlers = [handler for handler in logging.getLogger().handlers if handler is logging._handler]
+    handlers = [handler for handler in logging.getLogger().handlers if handler is _handler]
     assert len(handlers) == 1
-    assert logging._handler.stream.fileno() == sys.stderr.fileno()
+    assert _handler.stream.fileno() == sys.stderr.fileno()

@@ -412,7 +412,7 @@ def test_a_store_that_is_down_does_not_take_the_site_down(settings, caplog):
     ("name", "value", "words"),
     [
         ("RATELIMIT_FORMS", "many", "write it as"),
-        ("RATELIMIT_TICKS", "", "write it as"),
+        ("RATELIMIT_FORMS", "", "write it as"),
         ("RATELIMIT_STORAGE_URI", "nowhere://:password@host", "names no store"),
     ],
 )
