@@ -1,4 +1,4 @@
-"""The Flask extensions, and what every part of the program asks of the application."""
+"""The Flask extensions, and the content of the current application: charter, communes, map."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ from flask_compress import Compress
 from flask_mail import Mail
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from flask_wtf import CSRFProtect
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from werkzeug.local import LocalProxy
 
@@ -19,38 +18,26 @@ from app.database import prepare_sqlite
 from app.models import Base
 
 
-class _CSRF(CSRFProtect):  # type: ignore[misc]  # Flask-WTF has no types
-    """Flask-WTF's own, which takes the address of the page before for one that can be read."""
-
-    def protect(self, **options: bool) -> None:
-        """Check the token, and over HTTPS whose page it comes from. Raises: CSRFError."""
-        try:
-            super().protect(**options)
-        except ValueError:  # « https://[ »
-            self._error_response("The referrer is no address.")
-
-
 class _Session(Session):
-    """Flask-SQLAlchemy's own, which ends although there is no database any more to tell."""
+    """A session whose end never fails: PostgreSQL may have gone after the page was rendered."""
 
     def close(self) -> None:
-        """Undo what is not committed. It is called when the page is made: that is sent whatever happens."""
+        """Roll back and give the connection back, or drop it. Flask-SQLAlchemy calls it after the request."""
         try:
             super().close()
         except DBAPIError:
             self.invalidate()
 
 
-# Rows stay readable after the commit: the answer is rendered from what was just written.
+# Rows stay loaded after a commit: the answer is rendered from the rows just written.
 db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": _Session, "expire_on_commit": False})
-csrf = _CSRF()
 mail = Mail()
 compress = Compress()
 
-#: The charter and the communes of the current application. (mypy: a proxy is taken for what it leads to.)
+#: The charter and the communes of the current application. (mypy: a proxy is taken for its target.)
 charter: Charter = LocalProxy(lambda: current_app.extensions["charter"])  # type: ignore[assignment]
 communes: Communes = LocalProxy(lambda: current_app.extensions["communes"])  # type: ignore[assignment]
-#: The map of the communes; false where no file of outlines is named.
+#: The outlines of the communes; falsy if CONTOURS_FILE is empty.
 outlines: Outlines = LocalProxy(lambda: current_app.extensions["outlines"])  # type: ignore[assignment]
 
 
@@ -63,7 +50,6 @@ def init_app(app: Flask) -> None:
     contours = app.config["CONTOURS_FILE"]
     app.extensions["outlines"] = load_outlines(Path(app.instance_path, contours), here) if contours else None
     _bind_database(app)
-    csrf.init_app(app)
     mail.init_app(app)
     compress.init_app(app)
     with app.app_context():
@@ -72,11 +58,11 @@ def init_app(app: Flask) -> None:
 
 
 def _bind_database(app: Flask) -> None:
-    """Read the address of the database. Raises: ConfigError, which does not show it: a password."""
+    """Bind the database. Raises: ConfigError, without its URL, which may hold a password."""
     try:
         db.init_app(app)
     except (ArgumentError, ImportError, ValueError) as error:
         raise ConfigError(
-            "SQLALCHEMY_DATABASE_URI names no database that is known here: write it as "
+            "SQLALCHEMY_DATABASE_URI is not the URL of a supported database: write it as "
             "« sqlite:///paraphe.sqlite3 » or « postgresql+psycopg://name:password@host/database »."
         ) from error

@@ -34,9 +34,12 @@ ROOT = Path(__file__).parents[1]
         ({"MAIL_PORT": 70000}, "MAIL_PORT is 70000"),
         ({"LETTERS_PER_DAY": 0}, "LETTERS_PER_DAY is 0: it must be 1 at least"),
         ({"TRUSTED_PROXIES": -1}, "TRUSTED_PROXIES is -1: it must be 0 at least"),
-        ({"SQLALCHEMY_DATABASE_URI": "foo"}, "names no database"),
-        ({"SQLALCHEMY_DATABASE_URI": "mysql://me:pass@host/base"}, "names no database"),
-        ({"SQLALCHEMY_DATABASE_URI": "postgresql+psycopg://me:pass@host:port/base"}, "names no database"),
+        ({"SQLALCHEMY_DATABASE_URI": "foo"}, "is not the URL of a supported database"),
+        ({"SQLALCHEMY_DATABASE_URI": "mysql://me:pass@host/base"}, "is not the URL of a supported database"),
+        (
+            {"SQLALCHEMY_DATABASE_URI": "postgresql+psycopg://me:pass@host:port/base"},
+            "is not the URL of a supported database",
+        ),
     ],
 )
 def test_what_is_missing_is_said(settings, changes, words):

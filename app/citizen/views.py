@@ -12,10 +12,10 @@ from app.certificates.key import seal_key
 from app.certificates.numbers import parse_number
 from app.certificates.snapshot import changes
 from app.clock import now
-from app.extensions import csrf
 from app.models import Certificate
 from app.register import queries
 from app.signatures import lookup
+from app.web.csrf import csrf
 from app.web.http_cache import FIXED, unless_known, unless_same
 from app.web.rate_limits import limited, limited_when_unknown
 

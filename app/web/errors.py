@@ -1,4 +1,4 @@
-"""Errors in French, in the look of the site, with what was typed kept."""
+"""Error pages in French, which offer to send a refused form again with its typed values."""
 
 import logging
 import math
@@ -56,7 +56,7 @@ TEXTS = {
         "Nous n’avons pas pu enregistrer ou lire vos informations. Réessayez dans un instant.",
     ),
 }
-#: Typed texts that are worth showing while they wait to be sent again.
+#: The typed values that the page shows while they wait to be sent again.
 LABELS = {
     "given_name": "Prénom",
     "family_name": "Nom",
@@ -72,27 +72,27 @@ EXPIRED_FORM = (
 
 
 def init_app(app: Flask) -> None:
-    """Register one handler per family of errors."""
+    """Register one handler for each family of errors."""
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(CSRFError, _expired_form)
     app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(StaleDataError, _database_error)
     app.register_error_handler(PoolTimeout, _database_error)
-    app.after_request(_lead_on_in_french)
-    # These two speak when nothing can be relied on: they are made now, and only read then.
+    app.after_request(_describe_redirect_in_french)
+    # Rendered now: when they are needed, templates and database may be unavailable.
     with app.test_request_context(base_url=f"http://{app.config['SERVER_NAME']}"):
         css = url_for("static", filename="css/site.css")
 
-        def standing_alone(title: str, text: str) -> str:
+        def render_standalone(title: str, text: str) -> str:
             return render_template("errors/standalone.html", css=css, title=title, text=text)
 
-        broken = standing_alone(*TEXTS[500])
-        not_here = standing_alone(TEXTS[400][0], "Ce site ne répond pas à cette adresse.")
+        page_500 = render_standalone(*TEXTS[500])
+        unknown_host = render_standalone(TEXTS[400][0], "Ce site ne répond pas à cette adresse.")
         # What the server itself refuses, before any request is made of it: gunicorn.conf.py.
-        app.extensions["refusals"] = {status: standing_alone(*TEXTS[status]) for status in (400, 414, 431)}
-    app.register_error_handler(500, lambda error: (broken, 500))
-    app.register_error_handler(SecurityError, lambda error: (not_here, 400))
+        app.extensions["refusals"] = {status: render_standalone(*TEXTS[status]) for status in (400, 414, 431)}
+    app.register_error_handler(500, lambda error: (page_500, 500))
+    app.register_error_handler(SecurityError, lambda error: (unknown_host, 400))
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
@@ -102,8 +102,8 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     return _page(error, *TEXTS.get(status, OTHER))  # Werkzeug's own descriptions are in English
 
 
-def _lead_on_in_french(response: Response) -> Response:
-    """Say where a redirect leads, to whoever is shown what Werkzeug says in English (RFC 9110, 15.4)."""
+def _describe_redirect_in_french(response: Response) -> Response:
+    """Replace Werkzeug's English body of a redirect, which some clients show (RFC 9110, 15.4)."""
     if response.location and 300 <= response.status_code < 400:
         response.set_data(
             f'<!doctype html>\n<html lang="fr">\n<title>Page suivante</title>\n'
@@ -117,7 +117,7 @@ def _expired_form(error: CSRFError) -> ResponseReturnValue:
 
 
 def _too_many(error: TooManyRequests) -> ResponseReturnValue:
-    """Say when to come back: to the second for programs, in minutes for people."""
+    """Say when to retry: in seconds in the header, in minutes on the page."""
     title, text = TEXTS[429]
     seconds = seconds_to_wait()
     if seconds is not None:
@@ -128,7 +128,7 @@ def _too_many(error: TooManyRequests) -> ResponseReturnValue:
 
 
 def _database_error(error: DBAPIError | StaleDataError | PoolTimeout) -> ResponseReturnValue:
-    """Locked, full, gone: say so, keep what was typed. Nothing was stored by halves."""
+    """Answer 409 to a conflict, else 503, with the typed values; the transaction is rolled back."""
     log.error("database: %s", describe(error))  # never the values, which are personal
     db.session.rollback()
     if isinstance(error, IntegrityError | StaleDataError):
@@ -137,9 +137,9 @@ def _database_error(error: DBAPIError | StaleDataError | PoolTimeout) -> Respons
 
 
 def _page(error: HTTPException, title: str, text: str, *, again: bool = False) -> ResponseReturnValue:
-    """Make the page; ``again``: the same form may well be taken the next time it is sent."""
+    """Render the page of an error; ``again`` offers to send the same form once more."""
     status = error.code or 500
-    typed = _typed() if status != 413 else None
+    typed = _typed_fields() if status != 413 else None
     shown = [(LABELS[name], value) for name, value in typed or () if name in LABELS and value]
     page = render_template(
         "errors/error.html",
@@ -153,11 +153,8 @@ def _page(error: HTTPException, title: str, text: str, *, again: bool = False) -
     return page, status, headers
 
 
-def _typed() -> list[tuple[str, str]] | None:
-    """Return the fields that were sent, perhaps none, if it was our own page that sent them.
-
-    A foreign page must not make somebody press a button of ours with values of its own.
-    """
+def _typed_fields() -> list[tuple[str, str]] | None:
+    """Return the fields of a form of this site, or None: values of a foreign page are not sent again."""
     origin = request.headers.get("Origin")
     foreign = request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin" or (
         origin is not None and origin.partition("://")[2] != request.host

@@ -1,7 +1,7 @@
-"""How often one client may ask for what costs something. Reading is free, and not even counted.
+"""Rate limits (Flask-Limiter): how often one client may send a form. Reading is never limited.
 
-Flask-Limiter counts, in memory unless ``RATELIMIT_STORAGE_URI`` names a store that several processes share.
-Where that store is down, memory takes over: the site stays open.
+The counts are in memory, for each process, unless ``RATELIMIT_STORAGE_URI`` names a shared store.
+While that store is down, memory takes over: the site stays open.
 """
 
 import hashlib
@@ -17,12 +17,11 @@ from flask_limiter import Limiter, RouteLimit
 from limits import parse_many
 from limits.errors import ConfigurationError
 
-import app.web.counts  # noqa: F401  # the store that « memory:// » names
 from app.config import ConfigError
 
-#: A store that does not answer must keep nobody waiting: seconds, and no second try.
+#: Seconds; no request waits longer for a store that does not answer, and none tries twice.
 REDIS_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5, "retry": None}
-#: What each of these settings limits is said in the README.
+#: docs/configuration.md says what each setting limits.
 SETTINGS = (
     "RATELIMIT_FORMS",
     "RATELIMIT_CERTIFICATES",
@@ -31,8 +30,8 @@ SETTINGS = (
 )
 
 
-def client() -> str:
-    """Name who asks: an IPv4 address, or the /64 that one IPv6 subscriber has (RFC 6177)."""
+def client_address() -> str:
+    """Return the client: its IPv4 address, or the /64 that one IPv6 subscriber has (RFC 6177)."""
     named = request.remote_addr or "unknown"
     try:
         address = ipaddress.ip_address(named)
@@ -45,14 +44,14 @@ def client() -> str:
     return str(ipaddress.ip_network((address, 64), strict=False))
 
 
-def pseudonym() -> str:
-    """Name who asks so that no store holds an address: only our secret leads from one to the other."""
+def client_key() -> str:
+    """Return an HMAC of the client, so that no store holds an IP address."""
     secret = str(current_app.config["SECRET_KEY"]).encode()
-    return hmac.digest(secret, client().encode(), hashlib.sha256).hex()[:32]
+    return hmac.digest(secret, client_address().encode(), hashlib.sha256).hex()[:32]
 
 
-limiter = Limiter(pseudonym, in_memory_fallback_enabled=True, swallow_errors=True)
-# It tells at level INFO who was refused: an address does not belong in a log.
+limiter = Limiter(client_key, in_memory_fallback_enabled=True, swallow_errors=True)
+# At level INFO it logs the IP addresses of refused clients.
 logging.getLogger("flask-limiter").setLevel(logging.WARNING)
 
 
@@ -73,12 +72,12 @@ def init_app(app: Flask) -> None:
 
 
 def limited(setting: str) -> RouteLimit:
-    """Limit how often one client may send a form to a view."""
+    """Limit how often one client may POST to a view."""
     return limiter.limit(_rate(setting), methods=["POST"])
 
 
 def limited_when_unknown(setting: str) -> RouteLimit:
-    """Limit how often one client may ask for what is not there."""
+    """Limit how often one client may get a 404 from a view."""
     return limiter.limit(_rate(setting), deduct_when=_is_unknown)
 
 
@@ -91,7 +90,7 @@ def _is_unknown(response: Response) -> bool:
 
 
 def seconds_to_wait() -> int | None:
-    """Return in how many seconds a refused client may ask again; None where it was not the limiter's word."""
+    """Return the seconds after which a refused client may retry; None if the limiter refused nothing."""
     refused = limiter.current_limit
     if refused is None or not refused.breached:
         return None

@@ -11,28 +11,26 @@ from werkzeug.routing import BaseConverter
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: What an address may be written in, and what it may not.
-WRITTEN = "".join(map(chr, range(33, 127)))
-RAW = re.compile(r"[^!-~]")
+#: What a query may be written in (RFC 3986, 2), and what it may not.
+PRINTABLE_ASCII = "".join(map(chr, range(33, 127)))
+UNENCODED = re.compile(r"[^!-~]")
 
 
-class OurRequest(Request):
-    """Takes any bytes for a query, a host in any case, no file to be guarded; keeps files in memory."""
+class NormalisedRequest(Request):
+    """A request whose host is in lower case, whose query is ASCII, and whose uploads stay in memory."""
 
     def __init__(self, environ: "WSGIEnvironment", *arguments: Any, **options: Any) -> None:
         if "HTTP_HOST" in environ:
             environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()  # RFC 9110, 4.2.3
-        # It guards what is written to a file, which nothing here is: Werkzeug answers it with a file and 412.
-        environ.pop("HTTP_IF_MATCH", None)
-        if RAW.search(environ.get("QUERY_STRING", "")):  # as it should have been written: RFC 3986, 2.1
-            environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=WRITTEN, encoding="latin-1")
+        if UNENCODED.search(environ.get("QUERY_STRING", "")):  # raw bytes: Werkzeug fails to redirect them
+            environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=PRINTABLE_ASCII, encoding="latin-1")
         super().__init__(environ, *arguments, **options)
 
     def _get_file_stream(self, *_: Any, **__: Any) -> BytesIO:
-        return BytesIO()
+        return BytesIO()  # Werkzeug's hook: no uploaded file ever touches the disk
 
 
 class TextConverter(BaseConverter):
-    """A part of an address that is text; NUL is none, and PostgreSQL cannot be asked for it."""
+    """A segment of a URL without NUL, which PostgreSQL does not take in a text."""
 
     regex = r"[^/\x00]+"

@@ -178,13 +178,6 @@ def test_errors_are_never_kept(code, citizen, path):
     assert "no-store" in response.headers["Cache-Control"]
 
 
-@pytest.mark.parametrize("match", ["*", '"x"', 'W/"x"'])
-def test_no_file_is_guarded_against_being_read(app, citizen, match):
-    for path in (f"{app.static_url_path}/css/site.css", "/signataires", "/signataires.csv"):
-        with citizen.client.get(path, headers={"If-Match": match}) as response:
-            assert response.status_code == 200, path
-
-
 @pytest.mark.parametrize("path", [*FIXED, *LISTS, *OF_A_PERSON])
 def test_one_address_is_one_page_whoever_asks(code, app, citizen, path):
     """htmx cuts its part out by itself: no cache can take a part for the whole."""

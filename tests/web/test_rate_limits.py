@@ -14,14 +14,13 @@ from app.config import ConfigError
 from app.extensions import db
 from app.models import Event, Letter, LetterKind, LetterState, Signature, Status
 from app.signatures import lookup
-from app.web.counts import Counts
 from app.web.rate_limits import (
     SETTINGS,
-    client,
+    client_address,
+    client_key,
     limited,
     limited_when_unknown,
     limiter,
-    pseudonym,
     seconds_to_wait,
 )
 from tests.support.crowd import person
@@ -93,7 +92,7 @@ def test_every_form_is_limited_or_free(app):
 
 @twice(*SETTINGS)
 def test_reading_costs_nothing(candidate, citizen, monkeypatch):
-    monkeypatch.setattr(Counts, "incr", lambda *a, **k: pytest.fail("reading was counted"))
+    monkeypatch.setattr(MemoryStorage, "incr", lambda *a, **k: pytest.fail("reading was counted"))
     style = candidate.open("/")["link[rel=stylesheet]"]["href"]
     for path in (
         "/",
@@ -165,7 +164,7 @@ def test_a_press_refused_is_said_by_htmx_too(app, candidate, deliver, mailbox):
 )
 def test_who_is_one_client(app, address, named):
     with app.test_request_context(environ_base={"REMOTE_ADDR": address}):
-        assert client() == named
+        assert client_address() == named
 
 
 @twice("RATELIMIT_FORMS")
@@ -372,11 +371,11 @@ def test_an_answer_of_long_ago_lengthens_nothing(sent):
 
 def test_who_asks_is_named_by_our_secret_alone(app):
     with app.test_request_context(environ_base={"REMOTE_ADDR": "192.0.2.77"}):
-        name = pseudonym()
+        name = client_key()
         assert len(name) == 32
-        assert pseudonym() == name
+        assert client_key() == name
         app.config["SECRET_KEY"] = "another-secret-that-is-long-enough-too"
-        assert pseudonym() != name
+        assert client_key() != name
 
 
 class Unreachable(MemoryStorage):

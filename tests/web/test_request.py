@@ -4,7 +4,7 @@ import pytest
 
 from app import create_app
 from app.extensions import db
-from app.web.rate_limits import client
+from app.web.rate_limits import client_address
 from tests.deploy.test_slow_clients import ask
 
 PAGE = "Ce site ne répond pas à cette adresse"
@@ -62,7 +62,7 @@ def test_only_proxies_that_we_have_say_who_asks(settings, depth):
     with app.app_context():
         db.create_all()
     seen = []
-    app.before_request(lambda: seen.append(client()))
+    app.before_request(lambda: seen.append(client_address()))
     browser = app.test_client()
 
     def who(forwarded: str | None) -> str:
