@@ -47,7 +47,7 @@ class OurFlask(Flask):
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """Build one application; ``overrides`` has the last word on configuration.
 
-    Raises: ConfigError, CharterError.
+    Raises: ConfigError.
     """
     app = OurFlask(
         __name__,

@@ -11,7 +11,7 @@ from wtforms.validators import AnyOf, InputRequired, ValidationError
 
 from app.certificates.current import commune_of
 from app.certificates.glyphs import missing_characters
-from app.content.communes import MOST_CHOICES, Commune
+from app.content.communes import MAX_CHOICES, Commune
 from app.extensions import charter, communes
 from app.mail import addresses
 from app.models import ConsentPurpose, Role, Signature
@@ -188,17 +188,17 @@ class IdentityForm(EmailForm):
 
     def validate_commune(self, field: Field) -> None:
         """Find the commune, or offer those that it may be."""
-        found = communes.find(field.data)
+        found = communes.search(field.data)
         if len(found) == 1:
             self._commune = found[0]
             return
-        offered = found if len(found) <= MOST_CHOICES else []
-        offered = offered or ([] if found else communes.closest(field.data))
+        offered = found if len(found) <= MAX_CHOICES else []
+        offered = offered or ([] if found else communes.suggest(field.data))
         self._commune = next((c for c in offered if c.insee == self.commune_choice.data), None)
         if self._commune is not None:
             return
         self.commune_choices = offered
-        if len(found) > MOST_CHOICES:
+        if len(found) > MAX_CHOICES:
             raise ValidationError("Trop de communes correspondent : écrivez le nom en entier.")
         if found:
             raise ValidationError("Plusieurs communes correspondent : choisissez la vôtre.")

@@ -238,7 +238,7 @@ def test_a_charter_with_fewer_commitments_than_were_signed(complete, settings, t
     start = [place.start() for place in re.finditer(r"^\[\[commitments\]\]", text, re.M)][-2]
     end = re.compile(r"^\[(?!\[commitments\]\])", re.M).search(text, start)
     for name in ("communes.csv", "former-names.csv"):
-        shutil.copy(ROOT / "app/data" / name, tmp_path)
+        shutil.copy(ROOT / "app/content" / name, tmp_path)
     (tmp_path / "charter.toml").write_text(text[:start] + text[end.start() :])
     status, lines = check(create_app(settings | GIVEN | {"CHARTER_FILE": str(tmp_path / "charter.toml")}))
     assert status == 1
