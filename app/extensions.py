@@ -4,7 +4,6 @@ from pathlib import Path
 
 from flask import Flask, current_app
 from flask_compress import Compress
-from flask_mail import Mail
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from flask_wtf import CSRFProtect
@@ -44,7 +43,6 @@ class _Session(Session):
 # Rows stay readable after the commit: the answer is rendered from what was just written.
 db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": _Session, "expire_on_commit": False})
 csrf = _CSRF()
-mail = Mail()
 compress = Compress()
 
 #: The charter and the communes of the current application. (mypy: a proxy is taken for what it leads to.)
@@ -64,7 +62,6 @@ def init_app(app: Flask) -> None:
     app.extensions["outlines"] = load_outlines(Path(app.instance_path, contours), here) if contours else None
     _bind_database(app)
     csrf.init_app(app)
-    mail.init_app(app)
     compress.init_app(app)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
