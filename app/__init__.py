@@ -35,7 +35,7 @@ class Paraphe(Flask):
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """Build one application; ``overrides`` has the last word on configuration.
 
-    Raises: ConfigError, CharterError.
+    Raises: ConfigError.
     """
     app = Paraphe(
         __name__,

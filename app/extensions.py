@@ -42,7 +42,7 @@ outlines: Outlines = LocalProxy(lambda: current_app.extensions["outlines"])  # t
 
 
 def init_app(app: Flask) -> None:
-    """Bind every extension to the application. Raises: ConfigError, CharterError."""
+    """Bind every extension to the application. Raises: ConfigError."""
     app.extensions["charter"] = loaded = load_charter(Path(app.config["CHARTER_FILE"]))
     app.extensions["communes"] = here = load_communes(
         loaded.territory.communes, loaded.territory.former_names

@@ -131,7 +131,7 @@ def module_database(
 def settings(tmp_path: Path, database_url: str, mailbox: Mailbox) -> dict[str, object]:
     """The configuration of the application under test; a test may change it before asking for ``app``.
 
-    Not ``TESTING``: errors are answered as visitors get them, and Flask-Mail really sends.
+    Not ``TESTING``: errors are answered as visitors get them.
     """
     return settings_for(tmp_path, database_url, mailbox)
 

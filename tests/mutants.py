@@ -20,7 +20,7 @@ PARTS = (
     "app.mail.links.*",
     "app.web.rate_limits.*",
     "app.web.counts.*",
-    "app.signatures.lookup.x_may_write__*",
+    "app.mail.quota.*",
     "app.signatures.retention.*",
     "app.signatures.erasure_log.*",
 )

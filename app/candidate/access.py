@@ -12,11 +12,11 @@ from app.candidate.session import (
     is_usable,
     load_linked_signature,
     open_signature,
-    within_quota,
 )
 from app.clock import now
 from app.extensions import db
 from app.mail.links import ACCESS_SIGNATURE, MOVE_SIGNATURE
+from app.mail.quota import within_quota
 from app.models import LetterKind
 from app.signatures import lookup, rules
 from app.web.rate_limits import limited
@@ -33,7 +33,7 @@ def request_access() -> ResponseReturnValue:
         return render_template("candidate/request_access.html", form=form, too_fast=True), 422
     if form.is_trapped:
         return redirect(url_for(".access_requested"), code=303)
-    allowed = within_quota(LetterKind.ACCESS, form.address)
+    allowed = within_quota(LetterKind.ACCESS, form.address, now())
     db.session.add(rules.request_access(form.address, now(), within_quota=allowed))
     db.session.commit()
     return redirect(url_for(".access_requested"), code=303)

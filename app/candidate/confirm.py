@@ -11,12 +11,12 @@ from app.candidate.session import (
     is_usable,
     load_linked_signature,
     open_signature,
-    within_quota,
 )
 from app.candidate.tick import answer_press, read_press
 from app.clock import now
 from app.extensions import charter, db
 from app.mail.links import CONFIRM_SIGNATURE, DENY_SIGNATURE
+from app.mail.quota import detach_sent_letters, within_quota
 from app.models import ConsentPurpose, Event, LetterKind, Signature, Status
 from app.register import queries
 from app.signatures import lookup, retention, rules
@@ -36,7 +36,7 @@ def confirm(token: str) -> ResponseReturnValue:
     if standing.status is not Status.PENDING:
         abort(410)
     if not is_usable(CONFIRM_SIGNATURE, link, signature):
-        same_address = CONFIRM_SIGNATURE.fits(link, signature)
+        same_address = CONFIRM_SIGNATURE.matches(link, signature)
         return render_template("candidate/expired.html", token=token, may_resend=same_address), 410
     form = ConfirmForm()
     if not form.validate_on_submit():
@@ -117,8 +117,8 @@ def correct(token: str) -> ResponseReturnValue:
         signature,
         signatory,
         form.consents(),
-        within_quota=within_quota(LetterKind.CONFIRM, signatory.email),
-        may_warn=within_quota(LetterKind.MOVING, str(signature.email)),
+        within_quota=within_quota(LetterKind.CONFIRM, signatory.email, now()),
+        may_warn=within_quota(LetterKind.MOVING, str(signature.email), now()),
         now=now(),
     )
     db.session.commit()
@@ -130,9 +130,9 @@ def correct(token: str) -> ResponseReturnValue:
 def resend(token: str) -> ResponseReturnValue:
     """Send a fresh confirmation letter to the holder of an expired link."""
     link, signature = load_linked_signature(CONFIRM_SIGNATURE, token)
-    if signature.status is not Status.PENDING or not CONFIRM_SIGNATURE.fits(link, signature):
+    if signature.status is not Status.PENDING or not CONFIRM_SIGNATURE.matches(link, signature):
         return redirect(url_for(".confirm", token=token), code=303)
-    allowed = within_quota(LetterKind.CONFIRM, str(signature.email))
+    allowed = within_quota(LetterKind.CONFIRM, str(signature.email), now())
     rules.queue_confirmation(signature, now(), within_quota=allowed)
     db.session.commit()
     return redirect(url_for(".resent"), code=303)
@@ -152,7 +152,7 @@ def deny(token: str) -> ResponseReturnValue:
         abort(410)
     if request.method != "POST":
         return render_template("candidate/deny.html", token=token, signature=signature)
-    lookup.set_letters_apart(signature)
+    detach_sent_letters(signature)
     db.session.delete(signature)
     db.session.add(Event("denied", now()))
     db.session.commit()

@@ -11,9 +11,9 @@ from wtforms.validators import AnyOf, InputRequired, ValidationError
 
 from app.certificates.current import commune_of
 from app.certificates.glyphs import missing_characters
-from app.content.communes import MOST_CHOICES, Commune
+from app.content.communes import MAX_CHOICES, Commune
 from app.extensions import charter, communes
-from app.mail import addresses
+from app.mail.addresses import AddressError, normalise_address, suggest_address
 from app.models import ConsentPurpose, Role, Signature
 from app.signatures.rules import Signatory
 from app.text import clean_line, without_quotes
@@ -98,12 +98,12 @@ class EmailForm(FrenchForm):
     def validate_email(self, field: Field) -> None:
         """Keep the address in the one form under which it is stored; ask once where it looks like a slip."""
         try:
-            field.data = addresses.parse(field.data)
-        except addresses.AddressError as error:
+            field.data = normalise_address(field.data)
+        except AddressError as error:
             raise ValidationError(
                 "Cette adresse n’est pas complète ou contient une faute. Exemple : prenom.nom@exemple.fr"
             ) from error
-        meant = addresses.suggest(field.data)
+        meant = suggest_address(field.data)
         if meant is None or field.data == field.object_data:  # which was kept before
             return
         if self.email_choice.data == meant:
@@ -188,17 +188,17 @@ class IdentityForm(EmailForm):
 
     def validate_commune(self, field: Field) -> None:
         """Find the commune, or offer those that it may be."""
-        found = communes.find(field.data)
+        found = communes.search(field.data)
         if len(found) == 1:
             self._commune = found[0]
             return
-        offered = found if len(found) <= MOST_CHOICES else []
-        offered = offered or ([] if found else communes.closest(field.data))
+        offered = found if len(found) <= MAX_CHOICES else []
+        offered = offered or ([] if found else communes.suggest(field.data))
         self._commune = next((c for c in offered if c.insee == self.commune_choice.data), None)
         if self._commune is not None:
             return
         self.commune_choices = offered
-        if len(found) > MOST_CHOICES:
+        if len(found) > MAX_CHOICES:
             raise ValidationError("Trop de communes correspondent : écrivez le nom en entier.")
         if found:
             raise ValidationError("Plusieurs communes correspondent : choisissez la vôtre.")

@@ -13,11 +13,11 @@ from app.candidate.session import (
     current_signatory,
     pending_signature,
     require_signatory,
-    within_quota,
 )
 from app.candidate.tick import answer_press, read_press
 from app.clock import now
 from app.extensions import db
+from app.mail.quota import detach_sent_letters, within_quota
 from app.models import ConsentPurpose, LetterKind, Signature
 from app.register import queries
 from app.signatures import lookup, retention, rules
@@ -95,8 +95,8 @@ def amend() -> ResponseReturnValue:
     moving = rules.amend(
         signature,
         signatory,
-        within_quota=within_quota(LetterKind.MOVE, signatory.email),
-        may_warn=within_quota(LetterKind.MOVING, str(signature.email)),
+        within_quota=within_quota(LetterKind.MOVE, signatory.email, now()),
+        may_warn=within_quota(LetterKind.MOVING, str(signature.email), now()),
         now=now(),
     )
     db.session.commit()
@@ -151,7 +151,7 @@ def withdraw() -> ResponseReturnValue:
     signature = require_signatory()
     if request.method != "POST":
         return render_template("candidate/withdraw.html", signature=signature)
-    lookup.set_letters_apart(signature)
+    detach_sent_letters(signature)
     erased = rules.withdraw(signature, now())
     db.session.commit()
     retention.remember(erased, now())

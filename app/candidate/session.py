@@ -16,7 +16,7 @@ from flask import abort, current_app, redirect, session, url_for
 from app.clock import now
 from app.extensions import charter
 from app.mail.links import Link, Purpose, TokenInvalid
-from app.models import LetterKind, Signature, Status, new_code
+from app.models import Signature, Status, new_code
 from app.signatures import lookup
 
 
@@ -130,7 +130,7 @@ def close_signature() -> None:
 def load_linked_signature(purpose: Purpose, token: str) -> tuple[Link, Signature]:
     """Return a mailed link and its signature, or abort with 404: damaged, or the signature was erased."""
     try:
-        link = purpose.read(token)
+        link = purpose.read_token(token)
     except TokenInvalid:
         abort(404)
     return link, lookup.by_code(link.code) or abort(404)
@@ -138,9 +138,4 @@ def load_linked_signature(purpose: Purpose, token: str) -> tuple[Link, Signature
 
 def is_usable(purpose: Purpose, link: Link, signature: Signature) -> bool:
     """Return True if a link has neither expired nor been used or replaced."""
-    return not link.expired and purpose.fits(link, signature)
-
-
-def within_quota(kind: LetterKind, address: str) -> bool:
-    """Return True if an address may be sent one more letter of that kind today."""
-    return lookup.may_write(kind, address, current_app.config["LETTERS_PER_DAY"], now())
+    return not link.expired and purpose.matches(link, signature)

@@ -14,10 +14,10 @@ from app.candidate.session import (
     pending_signature,
     read_draft,
     remember_pending,
-    within_quota,
 )
 from app.clock import now
 from app.extensions import charter, db
+from app.mail.quota import within_quota
 from app.models import LetterKind, LetterState
 from app.signatures import lookup, rules
 from app.web.rate_limits import limited
@@ -50,9 +50,8 @@ def sign() -> ResponseReturnValue:
     if not draft.pledges:
         return _sign_page(form, draft, 422)
     signatory = form.signatory()
-    allowed = within_quota(
-        LetterKind.CONFIRM, signatory.email
-    )  # a double click waits here for its first request
+    # The second request of a double click waits here for the first.
+    allowed = within_quota(LetterKind.CONFIRM, signatory.email, now())
     signature = lookup.by_code(draft.code)
     if signature is None:
         signature = rules.sign(
@@ -100,7 +99,7 @@ def sent() -> ResponseReturnValue:
         refused = bool(signature.letters) and signature.letters[-1].state is LetterState.REFUSED
         page = render_template("candidate/sent.html", form=form, signature=signature, refused=refused)
         return page, form_status(form)
-    allowed = within_quota(LetterKind.CONFIRM, form.address)
+    allowed = within_quota(LetterKind.CONFIRM, form.address, now())
     rules.resend_confirmation(signature, form.address, within_quota=allowed, now=now())
     db.session.commit()
     flash("Votre demande est prise en compte.")

@@ -13,7 +13,7 @@ from app.models import Certificate, Entry, Signature
 
 def commune_of(signature: Signature | Entry) -> Commune:
     """Return the commune; one that has left the file keeps its INSEE code for a name."""
-    return communes.of(str(signature.commune))
+    return communes.get_or_placeholder(str(signature.commune))
 
 
 def snapshot(signature: Signature, number: str, at: datetime) -> Snapshot:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import url_for
 from werkzeug.datastructures import MultiDict
 
-from app.content.communes import MOST_CHOICES, Commune
+from app.content.communes import MAX_CHOICES, Commune
 from app.extensions import charter, communes
 from app.french import typeset
 from app.models import Role
@@ -125,10 +125,10 @@ def read_search(args: MultiDict[str, str]) -> Asked:
         return Asked(typed, search, problem="Écrivez au moins une lettre du nom.")
     if not typed["commune"]:
         return Asked(typed, search)
-    found = communes.find(typed["commune"])
+    found = communes.search(typed["commune"])
     if len(found) == 1:
         return Asked(typed, Search(**reader.wanted, name=typed["nom"], commune=found[0].insee), found[0])
-    if len(found) > MOST_CHOICES:
+    if len(found) > MAX_CHOICES:
         return Asked(typed, search, problem="Trop de communes correspondent : écrivez le nom en entier.")
     if found:
         return Asked(typed, search, choices=found, problem="Quelle commune cherchez-vous ?")
@@ -136,7 +136,7 @@ def read_search(args: MultiDict[str, str]) -> Asked:
         f"Aucune commune de ce nom ici ({charter.territory.name}). "
         "Essayez son nom complet ou son code postal."
     )
-    return Asked(typed, search, choices=communes.closest(typed["commune"]), problem=problem)
+    return Asked(typed, search, choices=communes.suggest(typed["commune"]), problem=problem)
 
 
 def choices() -> list[Choice]:

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from app.citizen.search_form import choices, read_cursor, read_search
 from app.citizen.sitemap import unless_refused
 from app.citizen.views import bp
-from app.content.communes import MOST_CHOICES
+from app.content.communes import MAX_CHOICES
 from app.extensions import charter, communes
 from app.register import queries
 from app.web.htmx import shown_address
@@ -80,11 +80,11 @@ def commune(insee: str) -> ResponseReturnValue:
 
 def _meant(name: str) -> ResponseReturnValue:
     """Lead to the commune that bears a name, or bore it; where that is none or several, offer the closest."""
-    named = communes.named(name)
+    named = communes.find_by_name(name)
     if len(named) == 1:
         return redirect(url_for(".commune", insee=named[0].insee), code=301)
-    found = communes.find(name)
-    choices = found if 0 < len(found) <= MOST_CHOICES else communes.closest(name)
+    found = communes.search(name)
+    choices = found if 0 < len(found) <= MAX_CHOICES else communes.suggest(name)
     return render_template("citizen/no_commune.html", choices=choices), 404
 
 

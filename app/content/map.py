@@ -1,4 +1,4 @@
-"""The outlines of the communes: a GeoJSON file, turned once into the paths of an SVG map."""
+"""The outlines of the communes: a GeoJSON file, converted at startup to the paths of an SVG map."""
 
 import json
 import math
@@ -10,28 +10,27 @@ from types import MappingProxyType
 from typing import Any
 
 from app.config import ConfigError
+from app.content import file_errors
 from app.content.communes import Communes
 
-#: Units along the longest side. About as many as the map has pixels: more only weighs more.
+#: Units along the longest side: about as many as the map has pixels on a screen.
 SIDE = 650
-#: A commune of fewer square units could not be pressed: a dot stands for it, a square on its corner.
+#: A commune of fewer square units is too small to press: a square on its corner replaces it.
 TINY = 12
-DOT = 3  # from its middle to its corners
-#: What those who publish outlines call the INSEE code, in any case.
+DOT = 3  # from the middle of that square to its corners
+#: The names that publishers of outlines give to the INSEE code, in any case.
 CODES = ("code_insee", "insee_com", "codgeo", "code")
 
-Position = tuple[float, float]
-Line = list[Position]
-Point = tuple[int, int]
-Ring = list[Point]
+Position = tuple[float, float]  # longitude and latitude, in degrees
+Point = tuple[int, int]  # on the map, from its upper left corner
 
 
 @dataclass(frozen=True)
 class Outlines:
     """The map: its width and height, and the path data of each commune, by INSEE code.
 
-    Neighbours that share the vertices of their border in the file do so here: no gap, no overlap. The order
-    is the alphabet's, in which links are walked through; dots come last, over what surrounds them.
+    Neighbours that share the vertices of their border in the file share them here: no gap, no overlap. The
+    order is alphabetical, as readers step through links; dots come last, above the communes around them.
     """
 
     view_box: tuple[int, int]
@@ -39,66 +38,59 @@ class Outlines:
 
 
 def load_outlines(path: Path, communes: Communes) -> Outlines:
-    """Read a FeatureCollection (RFC 7946); what is no commune of ours is left out. Raises: ConfigError."""
-    found: dict[str, list[Line]] = {}
-    for number, feature in enumerate(_features(path), 1):
+    """Load a FeatureCollection (RFC 7946), and leave out communes of elsewhere. Raises: ConfigError."""
+    name = f"CONTOURS_FILE: {path}"
+    with file_errors(name, "JSON"):
+        content = json.loads(path.read_bytes())
+    match content:
+        case {"type": "FeatureCollection", "features": list(features)}:
+            pass
+        case _:
+            raise ConfigError(f"{name} is not a GeoJSON FeatureCollection.")
+    found: dict[str, list[list[Position]]] = {}
+    for number, feature in enumerate(features, 1):
         try:
-            insee = _code(feature)
+            insee = _read_code(feature)
             if communes.get(insee):
-                found.setdefault(insee, []).extend(_rings(feature.get("geometry")))
+                found.setdefault(insee, []).extend(_read_rings(feature.get("geometry")))
         except ValueError as error:
-            raise ConfigError(f"CONTOURS_FILE: {path}, feature {number}: {error}.") from error
+            raise ConfigError(f"{name}, feature {number}: {error}.") from error
     if not any(found.values()):
-        raise ConfigError(f"CONTOURS_FILE: {path} has no outline of a commune of the territory.")
+        raise ConfigError(f"{name} has no outline of a commune of the territory.")
     return _draw(found, communes)
 
 
-def _features(path: Path) -> list[Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"CONTOURS_FILE: {path} cannot be read ({error.strerror}).") from error
-    except ValueError as error:  # not UTF-8, or not JSON
-        raise ConfigError(f"CONTOURS_FILE: {path} is not JSON: {error}.") from error
-    except RecursionError as error:
-        raise ConfigError(f"CONTOURS_FILE: {path} is not GeoJSON: brackets are nested too deep.") from error
-    match content:
-        case {"type": "FeatureCollection", "features": list(features)}:
-            return features
-    raise ConfigError(f"CONTOURS_FILE: {path} is not a GeoJSON FeatureCollection.")
-
-
-def _code(feature: Any) -> str:
+def _read_code(feature: Any) -> str:
     match feature:
         case {"properties": dict(properties)}:
             named = {name.lower(): value for name, value in properties.items()}
             code = next((named[name] for name in CODES if name in named), None)
-            if isinstance(code, str):  # a number has lost the zero it may begin with
+            if isinstance(code, str):  # as a number, it has lost its leading zero
                 return code
     raise ValueError(f"must have its INSEE code, as a text, in one of the properties {', '.join(CODES)}")
 
 
-def _rings(geometry: Any) -> list[Line]:
-    """Return the rings of all polygons together: filled by « evenodd », the inner ones are holes."""
+def _read_rings(geometry: Any) -> list[list[Position]]:
+    """Return the rings of all polygons together: with the fill rule `evenodd`, inner rings are holes."""
     match geometry:
         case None:
             return []
         case {"type": "Polygon", "coordinates": list(rings)}:
             pass
         case {"type": "MultiPolygon", "coordinates": list(polygons)}:
-            rings = [ring for polygon in polygons for ring in _list(polygon)]
+            rings = [ring for polygon in polygons for ring in _read_list(polygon)]
         case _:
             raise ValueError("must be a Polygon or a MultiPolygon")
-    return [[_position(position) for position in _list(ring)] for ring in rings]
+    return [[_read_position(position) for position in _read_list(ring)] for ring in rings]
 
 
-def _list(value: Any) -> list[Any]:
+def _read_list(value: Any) -> list[Any]:
     if not isinstance(value, list) or not value:
         raise ValueError(f"has {str(value)[:40]} where a list of coordinates must be")
     return value
 
 
-def _position(value: Any) -> Position:
+def _read_position(value: Any) -> Position:
     match value:
         case [longitude, latitude, *_] if all(type(n) in (int, float) for n in (longitude, latitude)):
             if abs(longitude) <= 180 and abs(latitude) <= 90:  # which NaN is not
@@ -106,11 +98,11 @@ def _position(value: Any) -> Position:
     raise ValueError(f"has {str(value)[:40]} where a longitude and a latitude, in degrees (WGS84), must be")
 
 
-def _draw(found: Mapping[str, list[Line]], communes: Communes) -> Outlines:
-    """Project: equirectangular, true at the middle latitude, north on top.
+def _draw(found: Mapping[str, list[list[Position]]], communes: Communes) -> Outlines:
+    """Project the outlines: equirectangular, true at the middle latitude, north on top.
 
-    Snapping to the grid is all the simplification there is. It does the same to a vertex wherever it occurs,
-    which is why borders stay shared.
+    Rounding to whole units is the only simplification. It moves a vertex in the same way for each commune
+    that has it, so that borders stay shared.
     """
     positions = [position for rings in found.values() for ring in rings for position in ring]
     west, east = min(x for x, _ in positions), max(x for x, _ in positions)
@@ -119,35 +111,33 @@ def _draw(found: Mapping[str, list[Line]], communes: Communes) -> Outlines:
     width, height = (east - west) * narrowing, north - south
     scale = SIDE / (max(width, height) or 1)
 
-    def snap(position: Position) -> Point:
+    def project(position: Position) -> Point:
         return round((position[0] - west) * narrowing * scale), round((north - position[1]) * scale)
 
     paths, dots = {}, {}
     for commune in communes.alphabetical:
         if not (rings := found.get(commune.insee)):
             continue
-        shapes = [_without_repeats([snap(position) for position in ring]) for ring in rings]
+        shapes = [[project(position) for position in ring] for ring in rings]
         if max(map(_area, shapes)) >= TINY:
-            paths[commune.insee] = _path([shape for shape in shapes if _area(shape)])
+            paths[commune.insee] = _path_data([shape for shape in shapes if _area(shape)])
         else:
-            x, y = snap(rings[0][0])
-            dots[commune.insee] = _path([[(x, y - DOT), (x + DOT, y), (x, y + DOT), (x - DOT, y)]])
+            x, y = shapes[0][0]
+            dots[commune.insee] = _path_data([[(x, y - DOT), (x + DOT, y), (x, y + DOT), (x - DOT, y)]])
     return Outlines((round(width * scale), round(height * scale)), MappingProxyType(paths | dots))
 
 
-def _without_repeats(ring: Ring) -> Ring:
-    """Leave out each vertex that is the one before: « z » closes a path."""
-    return [vertex for before, vertex in pairwise([ring[-1], *ring]) if vertex != before]
-
-
-def _area(ring: Ring) -> float:
+def _area(ring: list[Point]) -> float:
+    """Return the area of a ring in square units (shoelace formula)."""
     return abs(sum(ax * by - bx * ay for (ax, ay), (bx, by) in pairwise([*ring, *ring[:1]]))) / 2
 
 
-def _path(rings: list[Ring]) -> str:
-    """Write path data, each vertex from the one before: what follows « m » is a line."""
+def _path_data(rings: list[list[Point]]) -> str:
+    """Return the path data of rings: "m", the steps from vertex to vertex, and "z", which closes a ring."""
     path, start = "", (0, 0)
     for ring in rings:
+        # Vertices that rounding has made equal are left out, and the last one, which repeats the first.
+        ring = [vertex for before, vertex in pairwise([ring[-1], *ring]) if vertex != before]
         steps = (f"{bx - ax} {by - ay}" for (ax, ay), (bx, by) in pairwise([start, *ring]))
         path += f"m{' '.join(steps)}z"
         start = ring[0]

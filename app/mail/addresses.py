@@ -1,12 +1,12 @@
-"""E-mail addresses: one form to keep, one to send to, and what a slip may have meant."""
+"""E-mail addresses: their one stored form, their form in SMTP, and corrections of likely typos."""
 
 import unicodedata
 from os.path import commonprefix
 
 from email_validator import EmailNotValidError, validate_email
 
-#: Where most people here have their mailbox, and real neighbours that nobody should be asked about.
-WELL_KNOWN = (
+#: Common domains in France, and real domains that differ from one of those by a single letter.
+KNOWN_DOMAINS = (
     "aliceadsl.fr", "aol.com", "bbox.fr", "cegetel.net", "club-internet.fr", "email.com", "free.fr",
     "gmail.com", "gmx.com", "gmx.fr", "googlemail.com", "hotmail.com", "hotmail.fr", "icloud.com",
     "laposte.fr", "laposte.net", "live.com", "live.fr", "mac.com", "mail.com", "mailo.com", "me.com",
@@ -17,52 +17,51 @@ WELL_KNOWN = (
 
 
 class AddressError(ValueError):
-    """It is not one address, or not one that a letter can be sent to."""
+    """The text is not one e-mail address, or it is one that SMTP without SMTPUTF8 cannot reach."""
 
 
-def parse(typed: str) -> str:
-    """Return the one form under which an address is kept: lower case, its domain in Unicode.
+def normalise_address(text: str) -> str:
+    """Return the stored form of an e-mail address: lower case, its domain in Unicode.
 
     Raises: AddressError.
     """
     try:
-        valid = validate_email(typed.replace("’", "'"), allow_smtputf8=False, check_deliverability=False)
+        valid = validate_email(text.replace("’", "'"), allow_smtputf8=False, check_deliverability=False)
     except EmailNotValidError as error:
         raise AddressError from error
-    if any(len(_scripts(label)) > 1 for label in valid.domain.split(".")):
-        raise AddressError("a label in two scripts is made to look like another")
+    if any(len(_scripts_of(label)) > 1 for label in valid.domain.split(".")):
+        raise AddressError("a label in two scripts imitates another domain")
     return valid.normalized.lower()
 
 
-def _scripts(label: str) -> set[str]:
+def _scripts_of(label: str) -> set[str]:
     return {unicodedata.name(c).split()[0] for c in label if c.isalpha()}
 
 
-def wire(address: str) -> str:
-    """Return what a relay is told: the domain in ASCII, by IDNA 2008.
+def encode_address(address: str) -> str:
+    """Return an e-mail address with its domain in ASCII, by IDNA 2008 (RFC 5891), as SMTP sends it.
 
-    Python's own codec knows IDNA 2003 only, to which « straße.de » is « strasse.de », somebody else's.
+    Python's own codec is IDNA 2003, where `straße.de` is `strasse.de`: another domain, of another owner.
     """
+    if address.isascii():
+        return address
     return str(validate_email(address, allow_smtputf8=False, check_deliverability=False).ascii_email)
 
 
-def suggest(address: str) -> str | None:
-    """Return the address that a slip in a well-known domain may have meant."""
+def suggest_address(address: str) -> str | None:
+    """Return the address with a typo in a common domain corrected, or None if there is no typo."""
     name, _, domain = address.rpartition("@")
-    if domain in WELL_KNOWN:
+    if domain in KNOWN_DOMAINS:
         return None
-    meant = [known for known in WELL_KNOWN if _is_one_slip(domain, known)] or _other_ending(domain)
+    meant = [known for known in KNOWN_DOMAINS if _is_one_typo(domain, known)]
+    if not meant and domain.count(".") == 1:  # another ending of a name that has only one: `gmail.fr`
+        same = [known for known in KNOWN_DOMAINS if known.partition(".")[0] == domain.partition(".")[0]]
+        meant = same if len(same) == 1 else []
     return f"{name}@{meant[0]}" if meant else None
 
 
-def _other_ending(domain: str) -> list[str]:
-    """Return the domain of that name, where the name has one ending only: « gmail.fr » is nobody's."""
-    same = [known for known in WELL_KNOWN if known.partition(".")[0] == domain.partition(".")[0]]
-    return same if len(same) == 1 and domain.count(".") == 1 else []
-
-
-def _is_one_slip(typed: str, meant: str) -> bool:
-    """Whether two words differ by one letter: left out, added, replaced, or swapped with the next."""
+def _is_one_typo(typed: str, meant: str) -> bool:
+    """Return True if two words differ by one letter: missing, added, replaced, or swapped with the next."""
     start = len(commonprefix([typed, meant]))
     a, b = typed[start:], meant[start:]
     return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])

@@ -1,6 +1,8 @@
-"""The letters: one folder of ``templates/mail`` each, their text made when they leave."""
+"""The messages of letters: each kind is a folder of `templates/mail`, rendered when the letter is sent."""
 
 from email.charset import QP, Charset
+from email.utils import formataddr
+from typing import Any
 
 import flask_mail
 from flask import current_app, render_template, url_for
@@ -12,158 +14,101 @@ from app.certificates.key import seal_key
 from app.clock import now
 from app.extensions import charter
 from app.french import duration
-from app.mail import addresses
+from app.mail.addresses import encode_address
 from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE
-from app.models import Letter, LetterKind, Signature, Status
+from app.models import Letter, LetterKind, Status
 from app.signatures import lookup
 
 #: UTF-8 in short lines: RFC 5321 (4.5.3.1.6) allows 1,000 octets, which a long name and its link exceed.
 QUOTED_PRINTABLE = Charset("utf-8")
 QUOTED_PRINTABLE.header_encoding = QUOTED_PRINTABLE.body_encoding = QP
 
-# Flask-Mail names each letter by itself first, and asks the DNS for the name of this machine to do so. Ours
-# takes the place of that one (`compose`); and where the DNS is down, letters do not wait for it.
-flask_mail.make_msgid = lambda *_: ""  # type: ignore[attr-defined]  # it imports it for itself alone
+# Flask-Mail makes a Message-ID for each message, and asks the DNS for this machine's name to do so: where the
+# DNS is down, each letter would wait for its timeout (resolv.conf(5): twice 5 seconds by default).
+# `compose_message` sets the Message-ID.
+flask_mail.make_msgid = lambda *_: ""  # type: ignore[attr-defined]  # imported there by name
 
-#: Organisers are written to when the seal has so many days left.
+#: Organisers get a letter when the seal has so many days left.
 SEAL_WARNINGS = (60, 7)
 
 
-def compose(letter: Letter) -> Message | None:
-    """Write a letter, or return None where what it was about is gone meanwhile."""
-    if letter.kind is LetterKind.ACCESS:
-        message = _access(letter.address)
-    elif letter.signature is None:
-        message = _seal(letter.address)
-    else:
-        writers = {
-            LetterKind.CONFIRM: _confirm,
-            LetterKind.CONFIRMED: _confirmed,
-            LetterKind.MOVE: _move,
-            LetterKind.MOVING: _moving,
-            LetterKind.WITHDRAWN: _withdrawn,
-        }
-        message = writers[letter.kind](letter.signature, letter.address)
-    if message is not None:
-        domain = current_app.config["SERVER_NAME"].partition(":")[0]
-        message.msgId = f"<{letter.message_key}@{domain}>"
+def compose_message(letter: Letter) -> Message | None:
+    """Return the message of a letter as it reads now, or None if the letter is void."""
+    values = _collect_values(letter)
+    if values is None:
+        return None
+    folder, config = f"mail/{letter.kind.value}", current_app.config
+    sender = encode_address(config["MAIL_DEFAULT_SENDER"])
+    subject = render_template(f"{folder}/subject.txt", **values)
+    message = Message(
+        subject=subject,
+        sender=formataddr((f"{charter.short_title} {charter.territory.name}", sender)),
+        recipients=[encode_address(letter.address)],
+        body=render_template(f"{folder}/body.txt", **values),
+        html=render_template(f"{folder}/body.html", subject=subject, **values),
+        charset=QUOTED_PRINTABLE,  # type: ignore[arg-type]  # the standard library takes a Charset too
+        extra_headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: no automatic reply
+    )
+    message.msgId = f"<{letter.message_key}@{config['SERVER_NAME'].partition(':')[0]}>"
     return message
 
 
-def file(letter: Letter) -> None:
-    """File an access letter under a signature of its address, to be erased with it.
+def prepare_message(letter: Letter) -> Message | None:
+    """Return the message to send, with the certificate that it announces, or None if the letter is void.
 
-    Nobody looked when it was asked for, so that asking takes as long for an address that is not known.
-    """
-    if letter.kind is LetterKind.ACCESS:
-        letter.signature = lookup.at_address(letter.address)[0]
-
-
-def enclose(letter: Letter, message: Message) -> None:
-    """Put the certificate in the letter that announces it; it is sealed now, where it was not before.
-
+    This also files an access letter under a signature of its address, to be erased with it. The request for
+    the letter does not look for signatures, so that it takes as long for an unknown address.
     Raises: CertificateError.
     """
-    if letter.kind is LetterKind.CONFIRMED and letter.signature and is_certifiable(letter.signature):
+    message = compose_message(letter)
+    if message is None:
+        return None
+    if letter.kind is LetterKind.ACCESS:
+        letter.signature = lookup.at_address(letter.address)[0]
+    elif letter.kind is LetterKind.CONFIRMED and letter.signature and is_certifiable(letter.signature):
         certificate = issue(letter.signature)
         filename = current.snapshot_of(certificate).filename
         assert certificate.pdf is not None  # of a signature that stands
         message.attach(filename, "application/pdf", certificate.pdf)
+    return message
 
 
-def _confirm(signature: Signature, address: str) -> Message | None:
-    """Ask to confirm; void once confirmed, or corrected to another address."""
-    if signature.status is not Status.PENDING or signature.email != address:
+def _collect_values(letter: Letter) -> dict[str, Any] | None:
+    """Return what the templates of a letter need, or None if the letter is void: its cause is gone."""
+    signature, address = letter.signature, letter.address
+    if letter.kind is LetterKind.ACCESS:
+        return _collect_access_links(address)
+    if letter.kind is LetterKind.SEAL:
+        days = seal_key.days_left(now())  # more once the seal was replaced
+        return {"days": days, "expires_on": seal_key.not_after} if days <= SEAL_WARNINGS[0] else None
+    if signature is None:
         return None
-    token = CONFIRM_SIGNATURE.token(signature)
-    return _message(
-        "confirm",
-        address,
-        signature=signature,
-        link=url_for("candidate.confirm", token=token, _external=True),
-        refusal=url_for("candidate.deny", token=DENY_SIGNATURE.token(signature), _external=True),
-        lifetime=duration(current_app.config["CONFIRMATION_MAX_AGE"]),
-    )
-
-
-def _confirmed(signature: Signature, address: str) -> Message | None:
-    """Say that it is done; the certificate is enclosed where there still is something to certify."""
-    if not signature.is_confirmed:
-        return None
-    return _message(
-        "confirmed",
-        address,
-        signature=signature,
-        enclosed=is_certifiable(signature),
-        page=url_for("citizen.signatory", code=signature.code, _external=True),
-        back=url_for("candidate.request_access", _external=True),
-    )
-
-
-def _access(address: str) -> Message | None:
-    """Give the way back to every signature of this address: opened if confirmed, else to be confirmed."""
-    doors = [
-        (s, url_for("candidate.access", token=ACCESS_SIGNATURE.token(s), _external=True))
-        if s.is_confirmed
-        else (s, url_for("candidate.confirm", token=CONFIRM_SIGNATURE.token(s), _external=True))
-        for s in lookup.at_address(address)
-    ]
-    if not doors:
-        return None
-    waits = any(not s.is_confirmed for s, _ in doors)
-    return _message(
-        "access",
-        address,
-        doors=doors,
-        lifetime=duration(current_app.config["ACCESS_MAX_AGE"]),
-        confirmation=duration(current_app.config["CONFIRMATION_MAX_AGE"]) if waits else None,
-    )
-
-
-def _move(signature: Signature, address: str) -> Message | None:
-    """Ask at the new address; void once answered, called off, or asked elsewhere."""
-    if not signature.is_confirmed or signature.new_email != address:
-        return None
-    token = MOVE_SIGNATURE.token(signature)
-    return _message(
-        "move",
-        address,
-        signature=signature,
-        link=url_for("candidate.move", token=token, _external=True),
-        lifetime=duration(current_app.config["CONFIRMATION_MAX_AGE"]),
-    )
-
-
-def _moving(signature: Signature, address: str) -> Message | None:
-    """Tell the old address, which names no new one."""
-    if signature.status not in (Status.PENDING, Status.CONFIRMED):
-        return None
+    values = {"signature": signature, "lifetime": duration(current_app.config["CONFIRMATION_MAX_AGE"])}
     back = url_for("candidate.request_access", _external=True)
-    return _message("moving", address, signature=signature, back=back)
+    match letter.kind:
+        case LetterKind.CONFIRM if signature.status is Status.PENDING and signature.email == address:
+            refusal = DENY_SIGNATURE.make_url(signature)
+            return values | {"link": CONFIRM_SIGNATURE.make_url(signature), "refusal": refusal}
+        case LetterKind.CONFIRMED if signature.is_confirmed:
+            page = url_for("citizen.signatory", code=signature.code, _external=True)
+            return values | {"enclosed": is_certifiable(signature), "page": page, "back": back}
+        case LetterKind.MOVE if signature.is_confirmed and signature.new_email == address:
+            return values | {"link": MOVE_SIGNATURE.make_url(signature)}
+        case LetterKind.MOVING if signature.status in (Status.PENDING, Status.CONFIRMED):
+            return values | {"back": back}  # to the old address, without the new one
+        case LetterKind.WITHDRAWN:
+            return {"withdrawn_on": signature.withdrawn_at}  # without a name
+    return None
 
 
-def _withdrawn(signature: Signature, address: str) -> Message | None:
-    """Say that a signature was taken back; the letter names nobody."""
-    return _message("withdrawn", address, withdrawn_on=signature.withdrawn_at)
-
-
-def _seal(address: str) -> Message | None:
-    """Warn an organiser that the seal expires; void once there is a new one."""
-    days = seal_key.days_left(now())
-    if days > SEAL_WARNINGS[0]:
-        return None
-    return _message("seal", address, days=days, expires_on=seal_key.not_after)
-
-
-def _message(folder: str, address: str, **values: object) -> Message:
-    subject = render_template(f"mail/{folder}/subject.txt", **values).strip()
-    return Message(
-        subject=subject,
-        recipients=[addresses.wire(address)],
-        body=render_template(f"mail/{folder}/body.txt", **values),
-        html=render_template(f"mail/{folder}/body.html", subject=subject, **values),
-        sender=(f"{charter.short_title} {charter.territory.name}", current_app.config["MAIL_DEFAULT_SENDER"]),
-        charset=QUOTED_PRINTABLE,  # type: ignore[arg-type]  # which the standard library takes as well
-        # RFC 3834: no answering machine answers us.
-        extra_headers={"Auto-Submitted": "auto-generated"},
-    )
+def _collect_access_links(address: str) -> dict[str, Any] | None:
+    """Return a link to each signature of an address: to open it if confirmed, else to confirm it."""
+    signatures = lookup.at_address(address)
+    purposes = [ACCESS_SIGNATURE if s.is_confirmed else CONFIRM_SIGNATURE for s in signatures]
+    confirmation = duration(current_app.config["CONFIRMATION_MAX_AGE"])
+    values = {
+        "doors": [(s, purpose.make_url(s)) for s, purpose in zip(signatures, purposes, strict=True)],
+        "lifetime": duration(current_app.config["ACCESS_MAX_AGE"]),
+        "confirmation": confirmation if CONFIRM_SIGNATURE in purposes else None,
+    }
+    return values if signatures else None

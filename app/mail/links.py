@@ -1,9 +1,10 @@
-"""Links in letters: signed, stored nowhere, one purpose and one lifetime each."""
+"""Links in letters: signed URLs, stored nowhere, with one purpose and one lifetime each."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import current_app
+from flask import current_app, url_for
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from app.clock import ClockSigner, now
@@ -11,52 +12,55 @@ from app.models import Signature
 
 
 class TokenInvalid(Exception):
-    """The link is damaged, or was never ours."""
+    """The token of a link is damaged, or this site did not sign it for this purpose."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """What a link says, once its seal was found whole."""
+    """The content of a token whose seal is valid: the signature's code, and a hash of its state."""
 
     code: str
-    fingerprint: str
+    state_hash: str
     expired: bool
 
 
 @dataclass(frozen=True)
 class Purpose:
-    """One kind of link, named by its salt."""
+    """One kind of link: the salt of its tokens, its page, and the setting of its lifetime in seconds."""
 
     salt: str
-    max_age_key: str
+    endpoint: str
+    max_age_setting: str
+    #: What else, besides the address, makes the link void once it changes.
+    get_state: Callable[[Signature], tuple[object, ...]] = lambda _: ()
 
-    def token(self, signature: Signature) -> str:
-        """Make a link for a signature; it carries no address in clear."""
-        return str(self._serializer().dumps([signature.code, self.fingerprint(signature)]))
+    def make_url(self, signature: Signature) -> str:
+        """Return a link to a signature, as letters have it."""
+        return url_for(self.endpoint, token=self.make_token(signature), _external=True)
 
-    def read(self, token: str) -> Link:
-        """Return what the link was issued for. Raises: TokenInvalid."""
+    def make_token(self, signature: Signature) -> str:
+        """Return the token of a link to a signature; it has no address in clear."""
+        return str(self._serializer().dumps([signature.code, self.hash_state(signature)]))
+
+    def read_token(self, token: str) -> Link:
+        """Return the content of a token, expired or not. Raises: TokenInvalid."""
         try:
             content, issued_at = self._serializer().loads(token, return_timestamp=True)
-            code, fingerprint = map(str, content)
+            code, state_hash = map(str, content)
         except (BadData, ValueError, TypeError) as error:
             raise TokenInvalid from error
         age = (now() - issued_at).total_seconds()
-        return Link(code, fingerprint, expired=age > current_app.config[self.max_age_key])
+        return Link(code, state_hash, expired=age > current_app.config[self.max_age_setting])
 
-    def fits(self, link: Link, signature: Signature) -> bool:
-        """Whether the link was made for the signature as it now is, expired or not."""
-        return link.fingerprint == self.fingerprint(signature)
+    def matches(self, link: Link, signature: Signature) -> bool:
+        """Return True if the signature is still in the state that the link was made for."""
+        return link.state_hash == self.hash_state(signature)
 
-    def fingerprint(self, signature: Signature) -> str:
-        """Name the state that the link is good for: it dies when the address changes or it was used."""
-        # A browser begins anew under the code of what was erased: when it began tells them apart.
-        state = f"{self.salt}|{signature.created_at.isoformat()}|{signature.email}"
-        if self is ACCESS_SIGNATURE:
-            state += f"|{signature.access_count}|{signature.status.value}"
-        if self is MOVE_SIGNATURE:
-            state += f"|{signature.new_email}"
-        return hashlib.sha256(state.encode()).hexdigest()[:20]
+    def hash_state(self, signature: Signature) -> str:
+        """Return a hash of the state that a link is good for: it changes with the address, or with use."""
+        # A browser begins anew under the code of an erased signature: the date of its beginning differs.
+        state = (self.salt, signature.created_at.isoformat(), signature.email, *self.get_state(signature))
+        return hashlib.sha256("|".join(map(str, state)).encode()).hexdigest()[:20]
 
     def _serializer(self) -> URLSafeTimedSerializer:
         config = current_app.config
@@ -65,8 +69,10 @@ class Purpose:
         return URLSafeTimedSerializer(keys, salt=self.salt, signer=ClockSigner, signer_kwargs=options)
 
 
-CONFIRM_SIGNATURE = Purpose("confirm-signature", "CONFIRMATION_MAX_AGE")
-ACCESS_SIGNATURE = Purpose("access-signature", "ACCESS_MAX_AGE")
-#: « Ce n’est pas moi »: as long as the other link of the same letter.
-DENY_SIGNATURE = Purpose("deny-signature", "CONFIRMATION_MAX_AGE")
-MOVE_SIGNATURE = Purpose("move-signature", "CONFIRMATION_MAX_AGE")
+CONFIRM_SIGNATURE = Purpose("confirm-signature", "candidate.confirm", "CONFIRMATION_MAX_AGE")
+ACCESS_SIGNATURE = Purpose(
+    "access-signature", "candidate.access", "ACCESS_MAX_AGE", lambda s: (s.access_count, s.status.value)
+)
+#: "Ce n’est pas moi", in the same letter as the link that confirms: it lives as long.
+DENY_SIGNATURE = Purpose("deny-signature", "candidate.deny", "CONFIRMATION_MAX_AGE")
+MOVE_SIGNATURE = Purpose("move-signature", "candidate.move", "CONFIRMATION_MAX_AGE", lambda s: (s.new_email,))

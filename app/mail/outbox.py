@@ -1,8 +1,8 @@
-"""The courier: takes letters from the outbox to the SMTP relay, whatever happens on the way.
+"""The outbox: letters wait in a table, and are sent to the SMTP server with retries.
 
-Several couriers may share one outbox: a letter is claimed by one statement that moves its due time forward.
-A courier that dies lets go of its letter when that time comes, and the next one sends it again under the same
-Message-ID. No transaction is open while the relay is spoken to.
+Several workers may share one outbox: a worker claims a letter by one statement that moves its due time
+forward. If the worker dies, the claim ends at that time, and the next worker sends the letter under the same
+Message-ID. No transaction is open during an SMTP session.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import smtplib
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import flask_mail
@@ -23,115 +24,55 @@ from sqlalchemy.orm.exc import StaleDataError
 from app.certificates.key import seal_key
 from app.clock import now
 from app.extensions import db
-from app.mail.letters import SEAL_WARNINGS, compose, enclose, file
+from app.mail.letters import SEAL_WARNINGS, prepare_message
 from app.models import Letter, LetterKind, LetterState
 from app.register.update import publish_waiting
 from app.signatures.rules import new_letter
 
 log = logging.getLogger(__name__)
 
-#: How long a claimed letter is left alone. Longer than any conversation with the relay lasts.
+#: How long a claim lasts: longer than any SMTP session.
 CLAIM = timedelta(minutes=10)
-#: Waiting time after each failed attempt; the last one repeats, so that a relay down for days delays only.
+#: The delay after each failed attempt; the last one repeats, so that an SMTP server may be down for days.
 RETRIES = [timedelta(minutes=m) for m in (1, 2, 5, 15, 30, 60)]
 #: Seconds between two looks at the outbox.
 PAUSE = 2.0
 
 
-class Refused(Exception):
-    """The relay refused this letter for good (SMTP 5xx, RFC 5321)."""
-
-
-class _Connection(flask_mail.Connection):
-    """Flask-Mail's connection, with a timeout, a verified certificate, and a quiet way out."""
-
-    def configure_host(self) -> smtplib.SMTP:
-        config = current_app.config
-        # Our own name, as RFC 5321 (4.1.1.1) asks; left out, the standard library asks the DNS for one.
-        name, timeout = config["SERVER_NAME"].partition(":")[0], config["MAIL_TIMEOUT"]
-        host: smtplib.SMTP
-        if self.mail.use_ssl:
-            context = ssl.create_default_context()
-            host = smtplib.SMTP_SSL(self.mail.server, self.mail.port, name, timeout=timeout, context=context)
-        else:
-            host = smtplib.SMTP(self.mail.server, self.mail.port, name, timeout=timeout)
-        try:
-            if self.mail.use_tls:
-                host.starttls(context=ssl.create_default_context())
-            if self.mail.username and self.mail.password:
-                host.login(self.mail.username, self.mail.password)
-        except BaseException:
-            host.close()
-            raise
-        return host
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            if self.host is not None:
-                self.host.quit()
-        except (OSError, smtplib.SMTPException):
-            pass  # the letter was answered already: leaving badly does not unsend it
-
-
 def deliver_due() -> int:
-    """Try every letter that is due, once; return how many were sent. Needs an application context.
+    """Run all that is due now: publications, seal warnings, letters. Return the number of letters sent.
 
-    Whatever else must come in time is done first, since this is what always runs.
+    The worker and `flask letters deliver` run nothing else, so this publishes the register entries that
+    waited for the end of an electoral silence, and queues the warnings about the seal. Then it tries each due
+    letter once. Needs an application context.
     """
     publish_waiting(now())
-    _warn_of_seal()
-    return sum(_deliver(letter) for letter in _claimed())
+    _queue_seal_warnings()
+    return sum(_deliver(letter) for letter in _claim_letters())
 
 
-def _deliver(letter: Letter) -> bool:
-    """Try one letter, keep what came of it, and return whether it was sent."""
-    sent = False
-    try:
-        message = compose(letter)
-        if message is not None:
-            file(letter)
-            enclose(letter, message)
-        db.session.commit()  # what was read is let go: the relay may take its time, nobody waits for it
-        if message is None:
-            _let_go(letter)
-        else:
-            _send(message)
-            letter.state, letter.sent_at, letter.trouble = LetterState.SENT, now(), None
-            sent = True
-    except Refused as error:
-        letter.state, letter.trouble = LetterState.REFUSED, str(error)[:200]
-        log.warning("letter %s refused", letter.id)  # its trouble may name the address: not in a log
-    except Exception as error:  # a letter is owed: whatever happened, try again later
-        db.session.rollback()  # where the database said no, it hears nothing before that
-        letter.due_at = now() + RETRIES[min(letter.attempts, len(RETRIES)) - 1]
-        letter.trouble = f"{type(error).__name__}: {error}"[:200]
-        log.warning("letter %s delayed: %s", letter.id, type(error).__name__)
-    if letter.kind is LetterKind.WITHDRAWN and letter.state is not LetterState.WAITING:
-        letter.address, letter.trouble = "", None  # all else was erased already
-    try:
-        db.session.commit()
-    except StaleDataError:  # erased while the relay was spoken to, with what it was about
-        db.session.rollback()
-    return sent
+def find_next_due() -> datetime | None:
+    """Return when the next waiting letter is due, or None if no letter waits."""
+    waiting = select(Letter.due_at).where(Letter.state == LetterState.WAITING).order_by(Letter.due_at)
+    return db.session.scalar(waiting.limit(1))
 
 
-def _let_go(letter: Letter) -> None:
-    """Mark a letter void; one that belongs to no signature is erased, for anybody typed its address."""
-    if letter.kind is LetterKind.ACCESS:
-        db.session.delete(letter)
-    else:
-        letter.state = LetterState.VOID
+def test_connection() -> None:
+    """Connect to the SMTP server and log in, as to send a letter. Raises: OSError, smtplib.SMTPException."""
+    with _Connection(current_app.extensions["mail"]) as connection:
+        assert connection.host is not None
+        connection.host.ehlo_or_helo_if_needed()
 
 
-def _warn_of_seal() -> None:
-    """Owe each organiser a letter when the seal has few days left: one for each term of `SEAL_WARNINGS`."""
+def _queue_seal_warnings() -> None:
+    """Queue a letter to each organiser when the seal has few days left: one for each of `SEAL_WARNINGS`."""
     organisers = current_app.config["ORGANISERS"]
     if not organisers:
-        return  # and the key is not read for nothing
+        return  # without reading the key
     left = seal_key.days_left(now())
     term = next((days for days in sorted(SEAL_WARNINGS) if left <= days), None)
     for address in organisers if term else []:
-        # The same key in every process: the table takes it once.
+        # The same in every process, and unique in the table: one letter, whichever process is first.
         key = hashlib.sha256(f"{seal_key.fingerprint} {term} {address}".encode()).hexdigest()[:32]
         if db.session.scalar(select(Letter.id).where(Letter.message_key == key)) is None:
             db.session.add(new_letter(LetterKind.SEAL, address, now(), key))
@@ -141,19 +82,19 @@ def _warn_of_seal() -> None:
             db.session.rollback()
 
 
-def _claimed() -> Iterator[Letter]:
+def _claim_letters() -> Iterator[Letter]:
     """Claim due letters one by one, each in its own short transaction."""
     while True:
-        db.session.expire_all()  # rows outlive a commit here, and people wrote during the last letter
+        db.session.expire_all()  # requests have written during the last SMTP session; rows outlive a commit
         moment = now()
-        # Nothing waits for longer than the longest retry: a clock that was wrong wrote a later time.
+        # No letter waits longer than the longest retry: a later time was written by a wrong clock.
         is_due = or_(Letter.due_at <= moment, Letter.due_at > moment + RETRIES[-1])
         due = (
             select(Letter.id)
             .where(Letter.state == LetterState.WAITING, is_due)
             .order_by(Letter.due_at, Letter.id)
             .limit(1)
-            .with_for_update(skip_locked=True)  # PostgreSQL: what another courier takes is passed over
+            .with_for_update(skip_locked=True)  # PostgreSQL: skip what another worker is claiming
             .scalar_subquery()
         )
         claim = (
@@ -170,43 +111,80 @@ def _claimed() -> Iterator[Letter]:
         yield letter
 
 
-def _send(message: flask_mail.Message) -> None:
-    """Hand a message to the relay. Raises: Refused, OSError, smtplib.SMTPException.
-
-    Only what the relay says of the recipient or of the text is final. What it says of us (greeting, login,
-    sender) is for the person who runs the site to mend, and the letter waits for it.
-    """
+def _deliver(letter: Letter) -> bool:
+    """Try one letter, and store the outcome: sent, void, refused, or a retry. Return True if it was sent."""
+    sent = False
     try:
-        with _Connection(current_app.extensions["mail"]) as connection:
-            connection.send(message)
-    except smtplib.SMTPRecipientsRefused as error:
-        ((code, _),) = error.recipients.values()
-        _raise_if_final(code, error)
-        raise
-    except smtplib.SMTPDataError as error:
-        _raise_if_final(error.smtp_code, error)
-        raise
+        message = prepare_message(letter)
+        db.session.commit()  # the SMTP session may last: no transaction meanwhile
+        if message is not None:
+            with _Connection(current_app.extensions["mail"]) as connection:
+                connection.send(message)
+            letter.state, letter.sent_at, letter.trouble = LetterState.SENT, now(), None
+            sent = True
+        elif letter.kind is LetterKind.ACCESS:
+            db.session.delete(letter)  # its address has no signature, and may be anyone's
+        else:
+            letter.state = LetterState.VOID
+    except Exception as error:  # whatever failed: a queued letter is never lost
+        db.session.rollback()  # before anything else, if it was the database
+        letter.trouble = f"{type(error).__name__}: {error}"[:200]  # with the address, maybe: not for the log
+        if _is_final(error):
+            letter.state = LetterState.REFUSED
+            log.warning("letter %s refused", letter.id)
+        else:
+            letter.due_at = now() + RETRIES[min(letter.attempts, len(RETRIES)) - 1]
+            log.warning("letter %s delayed: %s", letter.id, type(error).__name__)
+    if letter.kind is LetterKind.WITHDRAWN and letter.state is not LetterState.WAITING:
+        letter.address, letter.trouble = "", None  # the last personal data of a withdrawn signature
+    try:
+        db.session.commit()
+    except StaleDataError:  # deleted during the SMTP session, with its signature
+        db.session.rollback()
+    return sent
 
 
-def _raise_if_final(code: int, error: Exception) -> None:
-    if 500 <= code < 600:
-        raise Refused(str(error)) from error
+def _is_final(error: Exception) -> bool:
+    """Return True if the SMTP server refused the recipient or the text for good (5xx, RFC 5321).
+
+    A 5xx about this site (greeting, login, sender) is a fault that the administrator can fix: letters wait.
+    """
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            return all(500 <= code < 600 for code, _ in error.recipients.values())
+        case smtplib.SMTPDataError():
+            return 500 <= error.smtp_code < 600
+    return False
 
 
-def greet() -> None:
-    """Speak to the relay as when a letter leaves, and send none. Raises: OSError, smtplib.SMTPException."""
-    with _Connection(current_app.extensions["mail"]) as connection:
-        assert connection.host is not None
-        connection.host.ehlo_or_helo_if_needed()
-        code, answer = connection.host.noop()
-        if code != 250:
-            raise smtplib.SMTPResponseException(code, answer)
+class _Connection(flask_mail.Connection):
+    """Flask-Mail's connection, with a timeout and a verified certificate, which it lacks."""
 
+    def configure_host(self) -> smtplib.SMTP:
+        """Open an SMTP session with the server of the settings, logged in."""
+        # The name is what EHLO says (RFC 5321, 4.1.1.1); without it, smtplib asks the DNS for the machine's.
+        config = current_app.config
+        server = (config["MAIL_SERVER"], config["MAIL_PORT"], config["SERVER_NAME"].partition(":")[0])
+        timeout = config["MAIL_TIMEOUT"]
+        smtp: smtplib.SMTP
+        if config["MAIL_USE_SSL"]:
+            smtp = smtplib.SMTP_SSL(*server, timeout=timeout, context=ssl.create_default_context())
+        else:
+            smtp = smtplib.SMTP(*server, timeout=timeout)
+        try:
+            if config["MAIL_USE_TLS"]:
+                smtp.starttls(context=ssl.create_default_context())
+            if config["MAIL_USERNAME"] and config["MAIL_PASSWORD"]:
+                smtp.login(config["MAIL_USERNAME"], config["MAIL_PASSWORD"])
+        except BaseException:
+            smtp.close()
+            raise
+        return smtp
 
-def next_due() -> datetime | None:
-    """Return when the next waiting letter is due, if there is one."""
-    waiting = select(Letter.due_at).where(Letter.state == LetterState.WAITING).order_by(Letter.due_at)
-    return db.session.scalar(waiting.limit(1))
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError, smtplib.SMTPException):  # the answer to the letter counts, not the one to QUIT
+            assert self.host is not None
+            self.host.quit()
 
 
 def start(app: Flask) -> None:

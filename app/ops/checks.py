@@ -214,7 +214,7 @@ def _relay() -> Finding:
         return Finding(Level.WARNING, "relay", "none while developing: letters wait in /dev/courrier")
     where = f"{config['MAIL_SERVER']}:{config['MAIL_PORT']}"
     try:
-        outbox.greet()
+        outbox.test_connection()
     except (OSError, smtplib.SMTPException) as error:
         return Finding(Level.ERROR, "relay", f"{where}: {type(error).__name__}: {error}")
     return Finding(Level.OK, "relay", f"{where} answers" + " and lets us in" * bool(config["MAIL_USERNAME"]))

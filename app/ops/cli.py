@@ -59,7 +59,7 @@ def check_register(context: click.Context, mend: bool) -> None:
 def deliver() -> None:
     """Send every letter that is due, once: for a host that runs cron and no daemon."""
     sent = outbox.deliver_due()
-    due = outbox.next_due()
+    due = outbox.find_next_due()
     click.echo(f"{sent} sent; " + (f"the next one is due at {due:%H:%M:%S} UTC" if due else "none waits"))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import DateTime, String, cast, type_coerce
 
 from app.content.charter import Charter
-from app.content.communes import NOWHERE
+from app.content.communes import NO_AREA
 from app.database import read_snapshot
 from app.extensions import communes, db
 from app.french import paris_day, typeset
@@ -221,10 +221,10 @@ def _line_writer(names: Sequence[str], page: str, form: Format) -> Callable[...,
 
     @lru_cache(REMEMBERED)
     def place(insee: str, epci: str, district: str) -> str:
-        commune = communes.of(insee)
+        commune = communes.get_or_placeholder(insee)
         cells = [plain % insee, text(commune.name)]
         for code, areas in ((epci, communes.epcis), (district, communes.districts)):
-            area = areas.get(code, NOWHERE)
+            area = areas.get(code, NO_AREA)
             cells += [plain % code if code else nothing, text(area.name) if area.name else nothing]
         return form.cells(names[_PLACE], cells)
 

@@ -237,7 +237,7 @@ _VERSION_OF_PART = _VERSION.where(Revision.epci == bindparam("epci"))
 def version(insee: str | None = None) -> Version:
     """Return the version of the register, or of a part that one commune is in."""
     if insee:
-        of_part = {"epci": communes.of(insee).epci.code}
+        of_part = {"epci": communes.get_or_placeholder(insee).epci.code}
         number, changed_at = db.session.execute(_VERSION_OF_PART, of_part).one()
     else:
         number, changed_at = db.session.execute(_VERSION).one()

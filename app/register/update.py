@@ -48,7 +48,7 @@ _INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.
 
 def entry_values(signature: Any, pledges: Mapping[int, datetime], communes: Communes) -> dict[str, Any]:
     """Return what the register says of a public signature: the columns of `Entry`, but for `changed_at`."""
-    commune = communes.of(signature.commune)
+    commune = communes.get_or_placeholder(signature.commune)
     return {
         "signature_id": signature.id,
         "code": signature.code,

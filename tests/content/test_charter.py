@@ -1,4 +1,4 @@
-"""The charter file: the published text, and sentences that name what is wrong."""
+"""The charter file: the published text, and errors with their line and field."""
 
 import re
 import tomllib
@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from app import create_app
-from app.content.charter import CharterError, load_charter
+from app.certificates.exceptions import CertificateError
+from app.certificates.pdf import ASSETS, charter_pdf
+from app.config import ConfigError
+from app.content.charter import MAX_COMMITMENTS, load_charter
 
 FILE = Path(__file__).parents[2] / "app" / "content" / "charter.toml"
 
@@ -62,7 +65,7 @@ def test_label_and_rest_make_the_text():
         assert commitment.label + commitment.rest == commitment.text
 
 
-def test_the_edition_names_what_is_signed_and_nothing_else():
+def test_the_edition_is_a_hash_of_the_wording_that_is_signed():
     charter = load_charter(FILE)
     other = replace(charter.commitments[0], text=charter.commitments[0].text + "!")
     assert re.fullmatch("[0-9a-f]{64}", charter.edition)
@@ -83,28 +86,44 @@ def test_the_edition_names_what_is_signed_and_nothing_else():
         ('communes = "communes.csv"', 'communes = "nowhere.csv"', "territory.communes", "nowhere.csv"),
         ('[campaign]\nname = "Élect', '[campaign]\nnom = 1\nname = "Élect', "campaign.nom", "nom = 1"),
         ('purpose = "Cette', 'purpose = " Cette', "purpose", 'purpose = " Cette'),
+        ("[[2026-03-14, 2026-03-15]", "[[2026-03-15, 2026-03-14]", "campaign.silence", "silence"),
+        ("[[contacts]]", '[[commitments]]\nlabel = "Onze"\ntext = "Onze"\n[[contacts]]',
+         "commitments[11].label is one too many: at most 10", 'label = "Onze"'),
     ],
 )  # fmt: skip
-def test_a_wrong_file_names_line_and_field(broken, old, new, field, place):
+def test_an_error_names_line_and_field(broken, old, new, field, place):
     path = broken(old, new)
-    with pytest.raises(CharterError, match=re.escape(field)) as caught:
+    with pytest.raises(ConfigError, match=re.escape(field)) as caught:
         load_charter(path)
     assert f"line {line_of(path, place) if place else 1}:" in str(caught.value)
 
 
+def test_each_commitment_has_a_poster_and_a_bit():
+    posters = (ASSETS / "img").glob("panel-*[0-9].svg")
+    assert {poster.stem for poster in posters} == {f"panel-{n}" for n in range(1, MAX_COMMITMENTS + 1)}
+    assert 1 << (MAX_COMMITMENTS - 1) < 2**31, "the INTEGER of PostgreSQL"
+
+
+def test_an_eleventh_commitment_does_not_fit_the_page(app):
+    charter = load_charter(FILE)
+    eleventh = replace(charter.commitments[0], number=MAX_COMMITMENTS)  # a number that has a poster
+    with app.test_request_context(), pytest.raises(CertificateError, match="2 pages instead of one"):
+        charter_pdf(replace(charter, commitments=(*charter.commitments, eleventh)), "https://charte.example/")
+
+
 def test_bad_toml_names_the_line(broken):
     path = broken('title = "Charte', "title = Charte")
-    with pytest.raises(CharterError, match=f"line {line_of(path, 'title = Charte')}"):
+    with pytest.raises(ConfigError, match=f"line {line_of(path, 'title = Charte')}"):
         load_charter(path)
 
 
-def test_a_missing_file_is_said():
-    with pytest.raises(CharterError, match="cannot be read"):
+def test_a_missing_file_is_an_error():
+    with pytest.raises(ConfigError, match="cannot be read"):
         load_charter(Path("nowhere.toml"))
 
 
 def test_a_wrong_file_stops_the_start(settings, broken):
-    with pytest.raises(CharterError, match="line 1: title is missing"):
+    with pytest.raises(ConfigError, match="line 1: title is missing"):
         create_app(settings | {"CHARTER_FILE": str(broken('title = "Charte', 'titre = "Charte'))})
 
 

@@ -1,4 +1,4 @@
-"""Communes, found as people type them."""
+"""Communes, and the search for them."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ COMMUNES = load_communes(DATA / "communes.csv", DATA / "former-names.csv")
 
 
 def names(typed: str) -> list[str]:
-    return [commune.name for commune in COMMUNES.find(typed)]
+    return [commune.name for commune in COMMUNES.search(typed)]
 
 
-def test_the_territory_is_whole():
+def test_the_files_have_all_communes():
     assert len(COMMUNES) == 503
     assert sum(len(c.former_names) for c in COMMUNES) == 74
 
@@ -24,7 +24,7 @@ def test_the_territory_is_whole():
     "typed",
     ["Sarlat-la-Canéda", "sarlat la caneda", "SARLAT-LA-CANEDA", " Sarlat  la Canéda ", "sarlat"],
 )
-def test_case_accents_and_hyphens_are_forgiven(typed):
+def test_a_search_ignores_case_accents_and_hyphens(typed):
     assert names(typed) == ["Sarlat-la-Canéda"]
 
 
@@ -36,24 +36,24 @@ def test_a_former_name_finds_the_commune_that_holds_it():
     assert names("Sainte Alvere") == ["Val de Louyre et Caudeau"]
 
 
-def test_a_postcode_may_mean_several():
+def test_a_postcode_may_find_several_communes():
     assert len(names("24200")) > 1
-    assert all("24200" in commune.postcodes for commune in COMMUNES.find("24200"))
+    assert all("24200" in commune.postcodes for commune in COMMUNES.search("24200"))
 
 
-def test_every_name_finds_its_commune_alone():
+def test_every_name_finds_its_commune():
     for commune in COMMUNES:
-        assert COMMUNES.find(commune.name) == [commune] or commune.name in names(commune.name)
-        assert commune in COMMUNES.find(commune.name)
+        assert COMMUNES.search(commune.name) == [commune] or commune.name in names(commune.name)
+        assert commune in COMMUNES.search(commune.name)
 
 
 @pytest.mark.parametrize("typed", ["", " ", "-", "Paris", "99999"])
-def test_nothing_is_found_for_nothing(typed):
+def test_a_search_that_finds_no_commune(typed):
     assert names(typed) == []
 
 
-def test_a_slip_of_the_finger_is_understood():
-    assert "Périgueux" in [c.name for c in COMMUNES.closest("Perigeux")]
+def test_a_typo_gets_a_suggestion():
+    assert "Périgueux" in [c.name for c in COMMUNES.suggest("Perigeux")]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ FORMER = "ancien_nom,code_insee_actuel\n"
         (None, FORMER, "cannot be read"),
     ],
 )
-def test_a_wrong_file_is_told_with_its_place(tmp_path, communes, former, words):
+def test_an_error_names_file_and_line(tmp_path, communes, former, words):
     paths = [tmp_path / "communes.csv", tmp_path / "former.csv"]
     for path, text in zip(paths, (communes, former), strict=True):
         if text is not None:

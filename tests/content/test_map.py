@@ -1,4 +1,4 @@
-"""The outlines of the communes, from a file to a map that can be pressed."""
+"""The outlines of the communes, from a GeoJSON file to the SVG map."""
 
 import gzip
 import json
@@ -39,7 +39,7 @@ def feature(code: object, *rings: list[list[float]], name: str = "code", kind: s
 
 @pytest.fixture
 def file(tmp_path):
-    """Write a FeatureCollection, or what somebody took for one."""
+    """Write a FeatureCollection, or another text in its place."""
 
     def write(*features: object, text: str | None = None) -> Path:
         path = tmp_path / "contours.geojson"
@@ -160,13 +160,13 @@ def test_a_tiny_part_goes_when_there_is_another(file):
     assert len(rings_of(load_outlines(file(parts), HERE).paths["24001"])) == 1
 
 
-def test_what_is_one_point_can_be_drawn(file):
+def test_a_ring_of_one_point_is_a_dot(file):
     drawn = load_outlines(file(feature("24001", [[1, 1]])), HERE)
     assert rings_of(drawn.paths["24001"])
 
 
 @pytest.mark.parametrize("name", ["code", "code_insee", "insee_com", "INSEE_COM", "codgeo", "CODGEO"])
-def test_the_code_has_several_names(file, name):
+def test_the_insee_code_has_several_property_names(file, name):
     assert "24001" in load_outlines(file(feature("24001", square(0, 0), name=name)), HERE).paths
 
 
@@ -182,7 +182,7 @@ def test_a_height_is_left_out(file):
     assert load_outlines(file(feature("24001", high)), HERE).paths["24001"]
 
 
-def test_what_was_read_cannot_change(file):
+def test_the_paths_are_read_only(file):
     drawn = load_outlines(file(feature("24001", square(0, 0))), HERE)
     with pytest.raises(TypeError):
         drawn.paths["24001"] = ""
@@ -222,7 +222,7 @@ def test_what_was_read_cannot_change(file):
         ),
     ],
 )
-def test_a_sentence_says_what_is_wrong(file, wrong, sentence):
+def test_an_error_names_file_and_feature(file, wrong, sentence):
     path = file(**wrong) if isinstance(wrong, dict) else file(*wrong)
     with pytest.raises(ConfigError) as error:
         load_outlines(path, HERE)
@@ -230,7 +230,7 @@ def test_a_sentence_says_what_is_wrong(file, wrong, sentence):
     assert sentence in error.value.message
 
 
-def test_bytes_that_are_no_text_are_told(file):
+def test_bytes_that_are_not_utf8_are_an_error(file):
     path = file()
     path.write_bytes(b"\xff\xff\xff")
     with pytest.raises(ConfigError, match="is not JSON"):
@@ -289,7 +289,7 @@ def test_the_legend_tells_each_step(draw, count, step):
     assert legend == {"none": "aucune", "few": "1 ou 2", "some": "3 à 9", "many": "10 et plus"}
 
 
-def test_the_map_can_be_passed_by(draw):
+def test_the_map_can_be_skipped(draw):
     soup = BeautifulSoup(draw(), "html.parser")
     first, *_, last = soup.select("section a, section [id]")
     assert first.get_text() == "Passer la carte"
@@ -297,7 +297,7 @@ def test_the_map_can_be_passed_by(draw):
     assert last.get_text() == "Contours\u00a0: IGN, Admin Express, Licence Ouverte\u00a02.0"
 
 
-def test_the_map_is_light(draw):
+def test_the_map_weighs_at_most_25_kb(draw):
     some = random.Random(1)
     page = draw(**{f"c24{n:03}": some.choice([0, 0, 1, 2, 5, 12]) for n in range(1, 600)}).encode()
     assert len(brotli.compress(page, quality=5)) <= MAP_MAX

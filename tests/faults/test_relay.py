@@ -69,14 +69,14 @@ def test_a_relay_that_hangs_up_after_the_letter(app, candidate, deliver, mailbox
         listening.listen()
         thread = threading.Thread(target=drop_after_data, args=(listening, received))
         thread.start()
-        app.extensions["mail"].port = listening.getsockname()[1]
+        app.config["MAIL_PORT"] = listening.getsockname()[1]
         sign(candidate)
         assert deliver() == 0
         thread.join()
     ((state, trouble),) = rows(app, "SELECT state, trouble FROM letter")
     assert state == "waiting"
     assert "SMTPServerDisconnected" in trouble
-    app.extensions["mail"].port = mailbox.port
+    app.config["MAIL_PORT"] = mailbox.port
     later(minutes=2)
     assert deliver() == 1
     assert mailbox.letters[0]["Message-ID"].encode() in received[0]

@@ -87,11 +87,11 @@ class World:
             signed, waiting = db.session.query(Signature).order_by(Signature.id).where(Signature.email != "")
             signed, waiting = sorted((signed, waiting), key=lambda s: not s.is_confirmed)
             self.tokens = [
-                CONFIRM_SIGNATURE.token(waiting),
-                DENY_SIGNATURE.token(waiting),
-                ACCESS_SIGNATURE.token(signed),
-                MOVE_SIGNATURE.token(signed),
-                CONFIRM_SIGNATURE.token(signed),
+                CONFIRM_SIGNATURE.make_token(waiting),
+                DENY_SIGNATURE.make_token(waiting),
+                ACCESS_SIGNATURE.make_token(signed),
+                MOVE_SIGNATURE.make_token(signed),
+                CONFIRM_SIGNATURE.make_token(signed),
             ]
             self.certificates = seal_key.certificates
             codes = [signed.code, waiting.code]

@@ -1,9 +1,15 @@
-"""One address, kept one way, sent where it leads, and doubted once."""
+"""E-mail addresses: their stored form, their form in SMTP, and suggestions for typos."""
 
 import pytest
 
 from app.extensions import db
-from app.mail import addresses
+from app.mail.addresses import (
+    KNOWN_DOMAINS,
+    AddressError,
+    encode_address,
+    normalise_address,
+    suggest_address,
+)
 from app.models import Letter, LetterKind
 from tests.support.journeys import ELODIE, sign, signed_and_confirmed, tick
 from tests.support.mailbox import link_in
@@ -26,9 +32,9 @@ from tests.support.mailbox import link_in
         ("ivan@пример.com", "ivan@пример.com"),
     ],
 )
-def test_an_address_is_kept_one_way(typed, kept):
-    assert addresses.parse(typed) == kept
-    assert addresses.parse(addresses.wire(kept)) == kept
+def test_an_address_has_one_stored_form(typed, kept):
+    assert normalise_address(typed) == kept
+    assert normalise_address(encode_address(kept)) == kept
 
 
 @pytest.mark.parametrize(
@@ -38,20 +44,20 @@ def test_an_address_is_kept_one_way(typed, kept):
      "éloïse@example.org", "ехample@example.org", "a@ехample.org", "a@éxаmple.org", "a@xn--ample-ywe6i.org",
      "a@gmаil.com"],
 )  # fmt: skip
-def test_what_is_not_one_address_in_one_script(typed):
-    with pytest.raises(addresses.AddressError):
-        addresses.parse(typed)
+def test_a_text_that_is_not_one_address_in_one_script_is_refused(typed):
+    with pytest.raises(AddressError):
+        normalise_address(typed)
 
 
 @pytest.mark.parametrize(
     ("address", "sent_to"),
     [
         ("e@école.fr", "e@xn--cole-9oa.fr"),
-        ("e@straße.de", "e@xn--strae-oqa.de"),  # IDNA 2003 would write to strasse.de, somebody else's
+        ("e@straße.de", "e@xn--strae-oqa.de"),  # IDNA 2003 gives strasse.de, another domain
         ("e@example.org", "e@example.org"),
     ],
 )
-def test_letters_go_where_the_address_leads(candidate, deliver, mailbox, address, sent_to):
+def test_a_letter_is_sent_to_the_domain_in_ascii(candidate, deliver, mailbox, address, sent_to):
     page = sign(candidate, email=address)
     assert page.text(".address") == address
     assert deliver() == 1
@@ -86,18 +92,18 @@ def test_two_spellings_of_a_domain_are_one_mailbox(candidate, citizen, deliver, 
         ("iclod.com", "icloud.com"),
     ],
 )
-def test_a_slip_in_a_well_known_domain_is_seen(domain, meant):
-    assert addresses.suggest(f"elodie.martin@{domain}") == f"elodie.martin@{meant}"
+def test_a_typo_in_a_known_domain_gets_a_suggestion(domain, meant):
+    assert suggest_address(f"elodie.martin@{domain}") == f"elodie.martin@{meant}"
 
 
 @pytest.mark.parametrize(
     "domain",
-    [*addresses.WELL_KNOWN, "example.org", "mairie-sarlat.fr", "dordogne.fr", "cress-na.org",
+    [*KNOWN_DOMAINS, "example.org", "mairie-sarlat.fr", "dordogne.fr", "cress-na.org",
      "ac-bordeaux.fr",
      "hotmail.be", "yahoo.de", "live.be", "gmail.example.org", "a.fr", "école.fr"],
 )  # fmt: skip
-def test_other_domains_are_not_doubted(domain):
-    assert addresses.suggest(f"elodie@{domain}") is None
+def test_other_domains_get_no_suggestion(domain):
+    assert suggest_address(f"elodie@{domain}") is None
 
 
 def doubted(page):
@@ -151,18 +157,18 @@ def waiting_for(app):
         ("mallory@example.org", "elodie@gmial.com"),
     ],
 )
-def test_the_page_asks_once_and_imposes_nothing(app, form, choice, kept):
+def test_the_form_asks_once_and_accepts_the_typed_address(app, form, choice, kept):
     assert form.submit(".form", email_choice=choice).status == 200
     assert waiting_for(app) == kept
 
 
-def test_another_slip_is_another_question(form):
+def test_another_typo_gets_another_suggestion(form):
     page = form.submit(".form", email="elodie@gmai.com")
     assert page.status == 422
     assert "elodie@gmai.com" in {choice["value"] for choice in page.soup.select("[name=email_choice]")}
 
 
-def test_what_was_kept_is_not_doubted_again(app, candidate, deliver, mailbox, later):
+def test_an_accepted_address_gets_no_second_suggestion(app, candidate, deliver, mailbox, later):
     page = doubted(sign(candidate, email="elodie@gmial.com")).submit(".form")
     later(seconds=11)
     assert page.submit(".form").text(".success")

@@ -123,7 +123,7 @@ def test_a_relay_that_does_not_let_us_in(complete):
     assert (status, lines["relay"].split()[0]) == (1, "error")
     assert "AUTH" in lines["relay"]
     assert "secret" not in lines["relay"]
-    app.extensions["mail"].username = ""
+    app.config["MAIL_USERNAME"] = ""
     assert check(app)[0] == 0
 
 
@@ -132,7 +132,7 @@ def test_a_relay_without_the_promised_encryption(complete):
     status, lines = check(app)
     assert (status, lines["relay"].split()[0]) == (1, "error")
     assert "STARTTLS" in lines["relay"]
-    app.extensions["mail"].use_tls = False
+    app.config["MAIL_USE_TLS"] = False
     assert check(app)[0] == 0
 
 

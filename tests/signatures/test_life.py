@@ -21,6 +21,7 @@ from sqlalchemy import delete, select
 from app import clock, create_app
 from app.certificates import current, issue
 from app.extensions import charter, db
+from app.mail import quota
 from app.models import (
     Base,
     Certificate,
@@ -99,7 +100,7 @@ class Life(RuleBasedStateMachine):
         return found[choice % len(found)] if found else None
 
     def within_quota(self, kind, email):
-        return lookup.may_write(kind, email, PER_DAY, self.now())
+        return quota.within_quota(kind, email, self.now())
 
     # What a visitor does in a browser
 
@@ -389,8 +390,8 @@ class Life(RuleBasedStateMachine):
 
     def one_certificate_at_most_is_current(self):
         for signature in db.session.scalars(select(Signature).where(Signature.status == Status.CONFIRMED)):
-            current = [c for c in signature.certificates if current.is_current(c)]
-            assert len(current) <= 1
+            standing = [c for c in signature.certificates if current.is_current(c)]
+            assert len(standing) <= 1
 
     def nobody_is_flooded(self):
         """No more than so many letters of a kind in a day, counting anew at each answer, erased or not."""

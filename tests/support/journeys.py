@@ -72,7 +72,7 @@ def listed(app: Flask, *numbers: int, **changes: str) -> str:
     """Put a confirmed signature where the whole way would have; return its code."""
     facts = {**ELODIE, **changes}
     with app.app_context():
-        (commune,) = communes.find(facts["commune"])
+        (commune,) = communes.search(facts["commune"])
         signature = crowd.person(
             0,
             given_name=facts["given_name"],

@@ -3,7 +3,6 @@
 import logging
 import secrets
 import time
-from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import pytest
@@ -12,8 +11,7 @@ from limits.storage import MemoryStorage
 from app import create_app
 from app.config import ConfigError
 from app.extensions import db
-from app.models import Event, Letter, LetterKind, LetterState, Signature, Status
-from app.signatures import lookup
+from app.models import Signature, Status
 from app.web.rate_limits import (
     SETTINGS,
     client_address,
@@ -23,7 +21,6 @@ from app.web.rate_limits import (
     limiter,
     seconds_to_wait,
 )
-from tests.support.crowd import person
 from tests.support.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
 from tests.support.visitor import Visitor
 
@@ -281,92 +278,6 @@ def test_a_flood_is_stopped(candidate):
     data = {"email": "elodie", "csrf_token": candidate.open("/retrouver")["[name=csrf_token]"]["value"]}
     codes = [candidate.client.post("/retrouver", data=data).status_code for _ in range(160)]
     assert codes == [422] * 150 + [429] * 10
-
-
-# Letters to one address
-
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
-EMAIL = "elodie@example.org"
-
-
-@pytest.fixture
-def sent(app):
-    """Write down a letter that was sent."""
-    with app.app_context():
-
-        def write(at: datetime = NOON, **facts: object) -> None:
-            facts = {"kind": LetterKind.CONFIRM, "state": LetterState.SENT, "address": EMAIL, **facts}
-            key = f"{db.session.query(Letter).count():032}"
-            db.session.add(Letter(message_key=key, created_at=at, due_at=at, attempts=1, **facts))
-            db.session.commit()
-
-        yield write
-
-
-def may_write(per_day: int, kind: LetterKind = LetterKind.CONFIRM) -> bool:
-    return lookup.may_write(kind, EMAIL, per_day, NOON)
-
-
-def test_so_many_letters_a_day_and_no_more(sent):
-    assert may_write(1)
-    assert not may_write(0)
-    for written in (1, 2, 3):
-        sent(NOON - DAY + written * SECOND)
-        assert may_write(written + 1)
-        assert not may_write(written)
-
-
-@pytest.mark.parametrize(
-    "facts",
-    [
-        {"at": NOON - DAY},
-        {"kind": LetterKind.ACCESS},
-        {"state": LetterState.VOID},
-        {"address": "luc@example.org"},
-    ],
-    ids=lambda facts: next(iter(facts)),
-)
-def test_what_does_not_count_for_an_address(sent, facts):
-    sent(**facts)
-    assert may_write(1)
-
-
-@pytest.mark.parametrize("state", [LetterState.WAITING, LetterState.SENT, LetterState.REFUSED])
-def test_a_letter_counts_whatever_became_of_it(sent, state):
-    sent(state=state)
-    assert not may_write(1)
-
-
-def test_a_letter_whose_signature_was_erased_counts_still(sent):
-    sent(address=lookup._blinded(EMAIL))
-    assert not may_write(1)
-    assert lookup.may_write(LetterKind.CONFIRM, "luc@example.org", 1, NOON)
-
-
-@pytest.mark.parametrize(
-    ("kind", "answer"),
-    [(LetterKind.CONFIRM, "confirmed"), (LetterKind.ACCESS, "opened"), (LetterKind.MOVE, "moved")],
-)
-def test_an_answer_resets_the_count_of_its_kind(sent, kind, answer):
-    at = NOON - timedelta(hours=1)
-    owner = person(1, email=EMAIL, events=[Event("signed", NOON), Event(answer, at - DAY)])
-    other = person(2, events=[Event(answer, NOON)])
-    db.session.add_all([owner, other])
-    sent(at - SECOND, kind=kind)
-    sent(at, kind=kind)
-    assert not may_write(2, kind), "nobody has answered since"
-    owner.events.append(Event(answer, at))
-    db.session.commit()
-    assert may_write(1, kind)
-    sent(at + SECOND, kind=kind)
-    assert not may_write(1, kind)
-
-
-def test_an_answer_of_long_ago_lengthens_nothing(sent):
-    db.session.add(person(1, email=EMAIL, events=[Event("confirmed", NOON - 3 * DAY)]))
-    sent(NOON - DAY - SECOND)
-    assert may_write(1)
 
 
 def test_who_asks_is_named_by_our_secret_alone(app):
