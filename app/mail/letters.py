@@ -1,7 +1,7 @@
 """The messages of letters: each kind is a folder of `templates/mail`, rendered when the letter is sent."""
 
 from email.charset import QP, Charset
-from email.utils import formataddr
+from email.utils import quote
 from typing import Any
 
 import flask_mail
@@ -42,7 +42,7 @@ def compose_message(letter: Letter) -> Message | None:
     subject = render_template(f"{folder}/subject.txt", **values)
     message = Message(
         subject=subject,
-        sender=formataddr((f"{charter.short_title} {charter.territory.name}", sender)),
+        sender=f'"{quote(f"{charter.short_title} {charter.territory.name}")}" <{sender}>',
         recipients=[encode_address(letter.address)],
         body=render_template(f"{folder}/body.txt", **values),
         html=render_template(f"{folder}/body.html", subject=subject, **values),
