@@ -14,7 +14,7 @@ PYTEST = $(IN_VENV) pytest -q --durations=5 --numprocesses auto --dist loadfile 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help run test test-postgresql test-faults lint coverage mutants audit fuzz bench soak bench-certificate bench-register lock clean
+.PHONY: help run test test-postgresql test-faults lint coverage mutants audit fuzz bench bench-certificate bench-register lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -46,11 +46,8 @@ audit: .venv/requirements-dev.done ## look for known faults in our code, and in 
 fuzz: .venv/requirements-dev.done ## ask what nobody thought of, for MINUTES=10
 	nice -n 19 $(IN_VENV) tests.fuzz $(or $(MINUTES),10)
 
-bench: .venv-bench/requirements-bench.done ## what the server holds, beside others: 20 minutes (ARGS=--quick, ARGS=--save)
+bench: .venv-bench/requirements-bench.done bench/peers/express/node_modules/.package-lock.json ## measure the load beside other frameworks, 20 minutes (ARGS=--quick, ARGS=--save)
 	.venv-bench/bin/python -m bench.load $(ARGS)
-
-soak: .venv-bench/requirements-bench.done ## an hour of mixed traffic (MINUTES=…, ARGS=--save): memory, errors, lost writes
-	.venv-bench/bin/python -m bench.soak --minutes $(or $(MINUTES),60) $(ARGS)
 
 coverage: .venv/requirements-dev.done ## all tests, and which lines and branches of app/ they pass by (95 % at least)
 	$(IN_VENV) pytest -q --cov --cov-branch $(ARGS)
@@ -58,10 +55,10 @@ coverage: .venv/requirements-dev.done ## all tests, and which lines and branches
 mutants: .venv/requirements-dev.done ## change the rules bit by bit, and see whether the tests notice (85 % at least)
 	$(IN_VENV) tests.mutants
 
-bench-certificate: .venv-bench/requirements-bench.done ## what a certificate costs, ours and others' (ARGS=--save keeps it)
+bench-certificate: .venv-bench/requirements-bench.done ## measure the CPU time of a certificate (ARGS=--save)
 	.venv-bench/bin/python -m bench.certificate $(ARGS)
 
-bench-register: .venv-bench/requirements-bench.done ## what pages cost at 1,000 and 1,000,000 signatures (ARGS=--save keeps it)
+bench-register: .venv-bench/requirements-bench.done ## measure the register at 1,000 and 1,000,000 signatures (ARGS=--save)
 	.venv-bench/bin/python -m bench.register $(ARGS)
 
 lock: ## write requirements*.txt anew from pyproject.toml (ARGS=--upgrade for the newest); needs uv
@@ -70,7 +67,7 @@ lock: ## write requirements*.txt anew from pyproject.toml (ARGS=--upgrade for th
 	$(COMPILE) $(ARGS) --group bench --constraints requirements.txt --output-file requirements-bench.txt
 
 clean: ## remove .venv, .venv-bench and caches; instance/ and its database stay
-	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis mutants .coverage*
+	rm -rf .venv .venv-bench bench/peers/express/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis mutants .coverage*
 	find app bench tests -name __pycache__ -prune -exec rm -rf {} +
 
 # A .done file says that an install came to its end. None at all: this is the first one, or one was interrupted and
@@ -94,3 +91,8 @@ endef
 
 .venv-bench/requirements-bench.done: requirements-bench.txt
 	$(install)
+
+bench/peers/express/node_modules/.package-lock.json: bench/peers/express/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is not there: install Node.js 20 or newer (Debian: apt install nodejs npm)." >&2; exit 1; }
+	npm ci --prefix bench/peers/express --no-audit --no-fund
+	@touch $@

@@ -1,189 +1,226 @@
-"""Whole signatures, so many a minute: open, ten ticks, sign, read the letter, confirm.
+"""Whole signatures, 640 a minute: open the charter, ten ticks, sign, read the letter, confirm.
 
     python -m bench.journey --minutes 10    by itself; `make bench` ends with it
 
-People come when they come (open loop): whoever starts late because the site is slow waits that much longer,
-and it is counted. The letter comes through the courier and a real SMTP server; as soon as it is there, it is
-answered.
+Visitors come at their pace (open loop): the time for which the first request of a visitor was late is added
+to it. Letters arrive at a real SMTP server, and each is answered as soon as it has arrived. Before that, 128
+visitors send the form of the signatory at the same moment.
 """
 
-import argparse
 import statistics
 import tempfile
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import stored
-from bench.letterbox import letterbox
-from bench.population import Person, communes, people
-from bench.report import Report, Target, most, percentile
-from bench.servers import end_when_told, new_site
-from bench.visiting import Visitor, confirm, sign, take
+from sqlalchemy import create_engine, text
+
+from bench.population import Person, people
+from bench.report import Report, Target, at_most, new_parser, percentile
+from bench.servers import exit_on_sigterm, new_site
+from bench.visitor import Visitor, confirm, send_form, sign, tick
+from tests.support.mailbox import Mailbox, text_of
 
 PACE, MINUTES = 640, 10
-#: Seconds that the last letters are waited for.
+AT_ONCE = 128
+#: Seconds after which a letter counts as lost.
 PATIENCE = 180
-NAMES = {insee: name for insee, name, _ in communes()}
+#: What the database must hold of each person who confirmed: the signature, its entry, its pledges.
+STORED = """
+    SELECT s.email FROM signature s
+    JOIN entry e ON e.signature_id = s.id JOIN pledge p ON p.signature_id = s.id
+    WHERE s.status = 'confirmed' GROUP BY s.email HAVING count(*) = 10
+"""
+
+
+class JourneyMailbox(Mailbox):
+    """An SMTP server that passes each letter on and keeps none."""
+
+    def __init__(self, receive: Callable[[str, str], None]) -> None:
+        super().__init__()
+        self.receive = receive
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        """Pass on the address and the text of one letter (aiosmtpd's hook)."""
+        await super().handle_DATA(server, session, envelope)
+        self.received.clear()
+        self.receive(envelope.rcpt_tos[0], text_of(self.letters.pop()))
+        return "250 OK"
 
 
 @dataclass
-class One:
-    """Somebody on the way."""
+class Signer:
+    """A visitor on the way."""
 
+    person: Person
     visitor: Visitor
-    busy: threading.Lock = field(default_factory=threading.Lock)
+    #: Held while the visitor waits for an answer: the letter may arrive before it.
+    is_busy: threading.Lock = field(default_factory=threading.Lock)
     signed_at: float = 0.0
 
 
-class Crowd:
-    """People who sign, and what became of them."""
+class Journey:
+    """Visitors who sign, and what became of them."""
 
     def __init__(self) -> None:
         self.address = ""
         self.seconds: dict[str, list[float]] = defaultdict(list)
-        self.troubles: list[str] = []
-        self.taken: set[tuple[str, int]] = set()
-        self.signed: set[str] = set()
+        self.errors: list[str] = []
+        self.signers: dict[str, Signer] = {}
         self.confirmed: set[str] = set()
+        #: Seconds from signing to the letter.
         self.delays: list[float] = []
-        self.certificates = 0
-        self.is_over = False
-        self.waiting: dict[str, One] = {}
+        self.last_letters = 0
         self.pool = ThreadPoolExecutor(64)
 
-    def note(self, what: str, _status: int, seconds: float) -> None:
-        """Keep what a request took."""
-        self.seconds[what].append(seconds)
+    def record(self, name: str, seconds: float) -> None:
+        """Record the time of one request."""
+        self.seconds[name].append(seconds)
+
+    @contextmanager
+    def recording_errors(self, signer: Signer) -> Iterator[None]:
+        """Record what goes wrong on the way of one visitor."""
+        with signer.is_busy:
+            try:
+                yield
+            except Exception as error:  # counted, whatever it is
+                self.errors.append(repr(error))
 
     def begin(self, person: Person, due: float) -> None:
-        """Open, tick, sign."""
+        """Open the charter, tick, sign."""
         late = time.perf_counter() - due
-        one = One(
-            Visitor(self.address, lambda what, status, seconds: self.note(what, status, seconds + late))
-        )
-        with one.busy:
-            try:
-                one.visitor.open("/")
-                one.visitor.note = self.note
-                code = one.visitor.hidden["signature"]
-                for number in range(1, 11):
-                    take(one.visitor, number)
-                    self.taken.add((code, number))
-                one.signed_at = time.time()
-                self.waiting[person.email] = one
-                sign(one.visitor, person, NAMES[person.commune], person.email)
-                self.signed.add(code)
-            except Exception as error:  # whatever it is, it is told
-                self.troubles.append(repr(error))
+        visitor = Visitor(self.address, lambda name, seconds: self.record(name, seconds + late))
+        signer = self.signers[person.email] = Signer(person, visitor)
+        with self.recording_errors(signer):
+            visitor.open("/")
+            visitor.record = self.record
+            for number in range(1, 11):
+                tick(visitor, number)
+            signer.signed_at = time.perf_counter()
+            sign(visitor, person)
 
-    def receive(self, letter: dict[str, Any]) -> None:
-        """Answer a letter that asks to confirm; count one that brings the certificate."""
-        links = [link for link in letter["links"] if "/confirmer/" in link]
-        one = self.waiting.pop(letter["to"], None) if links else None
-        if one and not self.is_over:
-            self.pool.submit(self.finish, one, links[0], letter["at"])
-        elif not links:
-            self.certificates += 1
+    def receive(self, address: str, letter: str) -> None:
+        """Answer a letter that asks to confirm; count one that says that the signature is confirmed."""
+        link = next((word for word in letter.split() if "/confirmer/" in word), None)
+        signer = self.signers.get(address)
+        if link and signer:
+            self.delays.append(time.perf_counter() - signer.signed_at)
+            self.pool.submit(self.finish, signer, link)
+        elif signer:
+            self.last_letters += 1
 
-    def finish(self, one: One, link: str, came_at: float) -> None:
-        """Open the link and confirm."""
-        with one.busy:
-            self.delays.append(came_at - one.signed_at)
-            try:
-                code = one.visitor.hidden["signature"]
-                confirm(one.visitor, link)
-                self.confirmed.add(code)
-            except Exception as error:  # whatever it is, it is told
-                self.troubles.append(repr(error))
-            finally:
-                one.visitor.close()
+    def finish(self, signer: Signer, link: str) -> None:
+        """Open the link of the letter and confirm."""
+        with self.recording_errors(signer):
+            confirm(signer.visitor, link)
+            self.confirmed.add(signer.person.email)
+            signer.visitor.close()
 
-    def come(self, count: int, pace: float) -> float:
-        """Let so many come, at so many a minute; return the seconds until the last letter had arrived."""
+    def run(self, count: int) -> float:
+        """Let so many visitors come; return the seconds from the last one to the last letter."""
         start = time.perf_counter()
         for index, person in enumerate(people(count)):
-            due = start + index * 60 / pace
+            due = start + index * 60 / PACE
             time.sleep(max(0.0, due - time.perf_counter()))
             self.pool.submit(self.begin, person, due)
-        last = time.perf_counter()
-        while time.perf_counter() - last < PATIENCE:
-            lost = len(self.troubles)
-            if len(self.confirmed) + lost >= count and self.certificates >= len(self.confirmed):
-                break
+        end = time.perf_counter()
+        while time.perf_counter() < end + PATIENCE and self.last_letters + len(self.errors) < count:
             time.sleep(0.1)
-        behind = time.perf_counter() - last
-        self.is_over = True
+        seconds = time.perf_counter() - end
         self.pool.shutdown()
-        return behind
+        return seconds
 
 
-def hold(report: Report, folder: Path, minutes: float, pace: float) -> list[Target]:
-    """Let them come for some minutes; tell what happened, return what is to be reached."""
-    crowd, count = Crowd(), max(1, round(minutes * pace))
-    with letterbox(crowd.receive) as mail_port:
-        site = new_site(folder, mail_port=mail_port)
-        with site.served() as server:
-            crowd.address = server.address
+def sign_at_once(address: str) -> list[Target]:
+    """Send the forms of 128 visitors at the same moment."""
+    start = threading.Barrier(AT_ONCE)
+    seconds: list[float] = []
+
+    def run(person: Person) -> None:
+        visitor = Visitor(address)
+        visitor.open("/")
+        tick(visitor, 1)
+        visitor.open("/signer")
+        visitor.record = lambda _, took: seconds.append(took)
+        start.wait(PATIENCE)
+        send_form(visitor, person)
+        visitor.close()
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        futures = [pool.submit(run, person._replace(email=f"x{person.email}")) for person in people(AT_ONCE)]
+    refused = sum(future.exception() is not None for future in futures)
+    return [
+        at_most(f"refused of {AT_ONCE} who sign at once", refused, 0),
+        at_most(f"p99 of {AT_ONCE} who sign at once", percentile(seconds or [0.0], 99), 3, " s"),
+    ]
+
+
+def measure(report: Report, folder: Path, minutes: float) -> list[Target]:
+    """Run the journey for some minutes, then let 128 sign at once; return the targets."""
+    journey, count = Journey(), max(1, round(minutes * PACE))
+    mailbox = JourneyMailbox(journey.receive)
+    mailbox.start()
+    try:
+        site = new_site(folder, mailbox.port)
+        with site.serve() as server:
+            journey.address = server.address
             for _ in range(20):  # the first pages of a process take longer
                 Visitor(server.address).open("/")
-            behind = crowd.come(count, pace)
-        lost = len(crowd.taken - stored.ticks(site.database))
-        lost += len(crowd.confirmed - stored.confirmed(site.database))
-    every = [seconds for some in crowd.seconds.values() for seconds in some]
-    report.tell(
-        f"{count:,} whole signatures at {pace:g} a minute: {len(crowd.signed):,} signed, "
-        f"{len(crowd.confirmed):,} confirmed, {len(every):,} requests."
-    )
-    report.tell("")
-    rows = [
+            behind = journey.run(count)
+            at_once = sign_at_once(server.address)
+    finally:
+        mailbox.stop()
+    engine = create_engine(site.database)
+    with engine.connect() as connection:
+        stored = set(connection.scalars(text(STORED)))
+    engine.dispose()
+
+    rows = (
         (
-            what,
-            len(some),
+            name,
+            f"{len(some):,}",
             f"{1000 * statistics.median(some):.1f} / {1000 * percentile(some, 95):.1f}",
             f"{1000 * percentile(some, 99):.1f}",
         )
-        for what, some in crowd.seconds.items()
-    ]
-    report.table(("request", "how many", "median / p95 ms", "p99 ms"), rows)
-    delays = crowd.delays or [0.0]
-    report.tell(
-        f"* Letters to confirm: {len(crowd.delays):,}, {statistics.median(delays):.1f} s after signing in "
-        f"the median, {percentile(delays, 95):.1f} s at p95. Letters with the certificate: "
-        f"{crowd.certificates:,}; the last one {behind:.0f} s after the last person had come."
+        for name, some in journey.seconds.items()
     )
-    report.tell(*(f"* Trouble: {trouble}" for trouble in crowd.troubles[:5]))
-    whole = Target(
-        f"{count:,} whole signatures, each with its two letters",
-        f"{len(crowd.confirmed):,} confirmed, {crowd.certificates:,} letters with a certificate",
-        len(crowd.confirmed) == count == crowd.certificates,
+    report.add_table((f"journey, {PACE} a minute", "requests", "median / p95 ms", "p99 ms"), rows)
+    delays = journey.delays or [0.0]
+    report.add(
+        f"* Letters to confirm: {len(journey.delays):,}, {statistics.median(delays):.1f} s after signing "
+        f"(median), {percentile(delays, 95):.1f} s (p95).",
+        f"* The last letter of all came {behind:.0f} s after the last visitor.",
+        *(f"* Error: {error}" for error in journey.errors[:5]),
+        "",
     )
+    every = [seconds for some in journey.seconds.values() for seconds in some]
+    confirmed = len(journey.confirmed)
+    whole = f"{count:,} whole signatures in {minutes:g} minutes, each with its two letters"
     return [
-        whole,
-        most(f"errors in {minutes:g} minutes at {pace:g} a minute", len(crowd.troubles), 0),
-        most("p95 of every request", 1000 * percentile(every, 95), 300, " ms"),
-        most("ticks and confirmations lost", lost, 0),
+        Target(whole, f"{confirmed:,}, {journey.last_letters:,}", confirmed == count == journey.last_letters),
+        at_most("confirmed signatures lost", len(journey.confirmed - stored), 0),
+        at_most("errors on the journey", len(journey.errors), 0),
+        at_most("p95 of all its requests", 1000 * percentile(every, 95), 300, " ms"),
+        *at_once,
     ]
 
 
 def main() -> None:
-    """Measure, print, and save when asked."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    """Measure, print, and save where that is asked for."""
+    parser = new_parser(str(__doc__))
     parser.add_argument("--minutes", type=float, default=MINUTES)
-    parser.add_argument("--pace", type=float, default=PACE, help="signatures a minute")
-    parser.add_argument("--save", action="store_true", help="add the result to bench/RESULTS.md")
     options = parser.parse_args()
-    end_when_told()
+    exit_on_sigterm()
     report = Report("the journey")
     with tempfile.TemporaryDirectory(prefix="paraphe-") as folder:
-        targets = hold(report, Path(folder), options.minutes, options.pace)
-    report.tell(*targets)
-    if options.save:
-        report.save()
+        targets = measure(report, Path(folder), options.minutes)
+    report.finish(targets, save=options.save)
 
 
 if __name__ == "__main__":

@@ -1,458 +1,268 @@
-"""What the real server holds: ticks, pages, letters; beside what others make of the same on the same machine.
+"""Load of the real server beside Django, FastAPI, Express and the bare server: ticks, pages, signatures.
 
-    make bench                                  everything, some 20 minutes, 10 of them for the journey
-    make bench ARGS=--save                      the same, added to bench/RESULTS.md
-    make bench ARGS=--quick                     once each, some seconds: does it run?
-    make bench ARGS="--rounds 9 --minutes 0"    more rounds, and no journey
+    make bench                           all, some 20 minutes, 10 of them for the journey
+    make bench ARGS=--quick              once each, for a second
+    make bench ARGS=--check              compare the answers of all servers, measure nothing
+    make bench ARGS="--minutes 0 --save" without the journey, saved in bench/RESULTS.md
 
-The site runs as the README says, on a scratch database that its migrations made; `wrk` loads it from other
-processes. Everything that is compared takes turns, round after round, and medians are told. Other programs
-disturb the figures: compare the ratios. See `bench/README.md` and `bench/peers/ticks`.
+All servers run at the same time and are loaded in turns; figures are medians of the rounds. Other programs
+disturb them: compare the ratios.
 """
 
-import argparse
+import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import create_engine
-
-from bench import journey, servers, stored, wrk
-from bench.letterbox import letterbox
+from bench import journey
 from bench.population import people
-from bench.report import Report, Target, least, most
-from bench.servers import GRANIAN, GUNICORN, PYTHON, ROOT, UVICORN, Server, Site
-from bench.visiting import Session, Visitor, certify, confirm, open_session, open_sessions, sign, take
-from tests.support import postgresql as postgres
+from bench.register import fill_register
+from bench.report import Report, Target, at_least, at_most, new_parser
+from bench.servers import BARE, Server, Site, exit_on_sigterm, new_site, start_peers
+from bench.visitor import UnexpectedAnswer, Visitor, tick
+from bench.wrk import Run, request_bytes, send_load
+from tests.support import crowd
 
-ROUNDS, SECONDS, WARM_UP = 5, 3, 2
-CLIENTS = (8, 32, 128)
-MOST_CLIENTS = CLIENTS[-1]
-COMMITMENTS = range(1, 11)
-#: Who has signed before: their pages and certificates are asked for.
-SIGNED, CERTIFICATES = 60, 20
-#: Seconds that a letter is waited for.
-LETTERS = 120
-#: A tick is always a new one: so many more sessions than the warm-up lets expect are opened.
-SPARE = 1.6
-VERSIONS = ("flask", "sqlalchemy", "gunicorn", "granian", "django", "fastapi", "uvicorn")
-
-
-# What is compared
+OURS = "Paraphe"
+VERSIONS = ("flask", "gunicorn", "django", "fastapi", "uvicorn")
+ROUNDS, SECONDS = 5, 3
+CLIENTS = (32, 128)
+#: Browsers with a draft each; signatures in the register.
+DRAFTS, SIGNATURES = 256, 1000
+#: What the answer to a tick holds.
+TAKEN = 'aria-checked="true"'
 
 
-@dataclass
-class Peer:
-    """A program that shows the charter and keeps ticks."""
+class Case(NamedTuple):
+    """Requests to one server, and a text that each answer must hold."""
 
-    name: str
     server: Server
-    #: Where its ticks are, as an URL, and what its tables are called before « pledge ».
-    database: str
-    prefix: str = ""
-    #: Ticks a second, as last seen: how many sessions to open.
-    pace: float = 0.0
-    acknowledged: set[tuple[str, int]] = field(default_factory=set)
-
-    def lost(self) -> int:
-        """Return how many acknowledged ticks its database does not hold."""
-        return len(self.acknowledged - stored.ticks(self.database, self.prefix))
+    requests: Sequence[bytes]
+    expected: str = ""
 
 
-def peers(folder: Path, site: Site, stack: ExitStack) -> Iterator[Peer]:
-    """Start everything that keeps ticks, ours first."""
-    yield Peer("Paraphe", stack.enter_context(site.served()), site.database)
-
-    server = stack.enter_context(postgres.server(folder))
-    with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.exec_driver_sql("CREATE DATABASE paraphe")
-    url = server.set(database="paraphe").render_as_string(hide_password=False)
-    other = servers.new_site(folder / "on-postgres", url)
-    yield Peer("Paraphe on PostgreSQL", stack.enter_context(other.served()), url)
-
-    other = servers.new_site(folder / "on-granian")
-    yield Peer("Paraphe on granian", stack.enter_context(other.served(GRANIAN)), other.database)
-
-    for name, module, command, prefix in (
-        ("naive ORM", "naive", GUNICORN, ""),
-        ("careful ORM", "careful", GUNICORN, ""),
-        ("Django", "djangosite.site", GUNICORN, "djangosite_"),
-        ("FastAPI + SQLAlchemy", "fastapi", UVICORN, ""),
-    ):
-        file = folder / f"{module}.sqlite3"
-        environment = {"BENCH_DATABASE": str(file)}
-        program = f"bench.peers.ticks.{module}"
-        subprocess.run(
-            [*PYTHON, program], cwd=ROOT, env=servers.clean_environment() | environment, check=True
-        )
-        running = servers.running([*command, f"{program}:app"], environment, folder / f"{module}.log")
-        yield Peer(name, stack.enter_context(running), f"sqlite:///{file}", prefix)
+# Comparing the answers
 
 
-# Ticks
+def check_answers(servers: Mapping[str, Server]) -> None:
+    """Check that all servers do the same work, in answers of the same length. Raises: SystemExit."""
+    sizes = {name: _check_server(name, server) for name, server in servers.items() if name != BARE}
+    for name, (page, fragment) in sizes.items():
+        print(f"{name}: charter page {page:,} bytes, fragment {fragment:,} bytes", file=sys.stderr)
+    for name, theirs in sizes.items():
+        for ours, their in zip(sizes[OURS], theirs, strict=True):
+            _require(abs(their - ours) <= 0.1 * ours, name, "length of the answer")
 
 
-def press(peer: Peer, clients: int, seconds: float, folder: Path) -> wrk.Run:
-    """Let so many clients tick for some seconds, each tick a new one; open more sessions if they run out."""
-    expected = SPARE * peer.pace * seconds / len(COMMITMENTS)
-    while True:
-        # Two threads share them, and nobody should meet their own session again while it waits.
-        count = 2 * max(clients, 1 + int(expected) // 2)
-        sessions = open_sessions(peer.server.address, count)
-        requests = (
-            (session.code, wrk.tick(peer.server.address, session, number))
-            for number, session in product(COMMITMENTS, sessions)
-        )
-        run = wrk.load(peer.server, requests, clients, seconds, folder, ticks=True)
-        peer.acknowledged |= run.taken
-        if not run.ran_out:
-            peer.pace = max(run.rate, 1)
-            return run
-        expected = SPARE * run.rate * seconds / len(COMMITMENTS)
+def _check_server(name: str, server: Server) -> tuple[int, int]:
+    """Return the bytes of the charter page with four commitments taken, and of one fragment."""
+    visitor = Visitor(server.address)
+    visitor.open("/")
+    for number in (1, 2, 3, 7):
+        fragment = tick(visitor, number).text
+    _require('id="engagement-7"' in fragment and "<html" not in fragment, name, "fragment")
+    _require(">4</span> engagements sur 10" in fragment, name, "progress")
+    tick(visitor, 3, taken=False)
+    tick(visitor, 3)
+    page = visitor.open("/").text
+    counts = [page.count(part) for part in (TAKEN, 'role="checkbox"', 'type="hidden"')]
+    _require(counts == [4, 10, 1], name, "charter page")
+    answer = visitor.send("/engagements/5", taken="yes")
+    _require(answer.status in (302, 303), name, "answer without htmx")
+    _require(visitor.open("/").text.count(TAKEN) == 5, name, "session")
+    try:
+        visitor.send("/engagements/6", **dict.fromkeys(visitor.fields, "forged"), taken="yes")
+    except UnexpectedAnswer:
+        pass  # refused
+    else:
+        _require(False, name, "answer to a forged CSRF token")
+    visitor.cookies = {cookie: value[::-1] for cookie, value in visitor.cookies.items()}
+    _require(visitor.open("/").text.count(TAKEN) == 0, name, "answer to a forged session")
+    visitor.close()
+    return len(page.encode()), len(fragment.encode())
 
 
-def tick_in_turns(
-    hello: Server,
-    all_peers: Sequence[Peer],
-    rounds: int,
-    seconds: float,
-    clients: Sequence[int],
-    folder: Path,
-) -> dict[tuple[str, int], list[wrk.Run]]:
-    """Let everybody tick in turns; return the runs of each, for each number of clients."""
-    runs: dict[tuple[str, int], list[wrk.Run]] = defaultdict(list)
-    for peer in all_peers:
-        peer.pace = 200
-        press(peer, 32, WARM_UP if rounds > 1 else 1, folder)
-    for many in clients:
-        for _ in range(rounds):
-            runs["bare server", many].append(greet(hello, many, seconds, folder))
-            for peer in all_peers:
-                if many == MOST_CLIENTS or " on " not in peer.name:
-                    runs[peer.name, many].append(press(peer, many, seconds, folder))
-    return runs
+def _require(condition: bool, name: str, what: str) -> None:
+    if not condition:
+        raise SystemExit(f"{name}: the {what} is not as expected.")
 
 
-def greet(hello: Server, clients: int, seconds: float, folder: Path) -> wrk.Run:
-    """Ask the bare server."""
-    requests = [("-", wrk.get(hello.address, "/"))] * wrk.THREADS
-    return wrk.load(hello, requests, clients, seconds, folder, ticks=False)
+# Ticks and pages
 
 
-def rate(runs: Sequence[wrk.Run]) -> float:
-    """Return the median of answers a second."""
-    return statistics.median(run.rate for run in runs)
-
-
-def middle(runs: Sequence[wrk.Run], name: str) -> float:
-    """Return the median of another figure."""
-    return statistics.median(getattr(run, name) for run in runs)
-
-
-def compare_ticks(
-    report: Report,
-    hello: Server,
-    all_peers: Sequence[Peer],
-    rounds: int,
-    seconds: float,
-    clients: Sequence[int],
-    folder: Path,
-) -> list[Target]:
-    """Tell the table of ticks; return what is to be reached."""
-    runs = tick_in_turns(hello, all_peers, rounds, seconds, clients, folder)
-    lost = {peer.name: peer.lost() for peer in all_peers}
-    names = ["bare server", *lost]
-    rows = []
-    for name in names:
-        mine = [runs[name, many] for many in clients]
-        last = mine[-1]
-        rows.append(
-            (
-                name,
-                *(f"{rate(some):,.0f}" if some else "" for some in mine),
-                f"{middle(last, 'p50'):.0f} / {middle(last, 'p99'):.0f}",
-                f"{rate(last) / rate(runs['bare server', MOST_CLIENTS]):.3f}",
-                sum(run.errors for some in mine for run in some),
-                lost.get(name, ""),
-            )
-        )
-    heads = [f"req/s at {many}" for many in clients]
-    report.table(
-        ("ticks", *heads, f"p50 / p99 ms at {MOST_CLIENTS}", f"of bare at {MOST_CLIENTS}", "errors", "lost"),
-        rows,
-    )
-    ours = {many: rate(runs["Paraphe", many]) for many in clients}
-    every = [run for (name, _), some in runs.items() if name.startswith("Paraphe") for run in some]
-    together = sum(run.together for run in every)
-    acknowledged = sum(len(peer.acknowledged) for peer in all_peers if peer.name.startswith("Paraphe"))
-    report.tell(
-        f"{acknowledged:,} ticks of ours were acknowledged, warm-up included; {together} were sent while "
-        "another one of the same session was under way.",
-        "",
-    )
-    top = ours[MOST_CLIENTS]
-
-    def beside(name: str) -> float:
-        return top / rate(runs[name, MOST_CLIENTS])
-
-    bare = {many: ours[many] / rate(runs["bare server", many]) for many in clients if many > 8}
-    return [
-        *(least(f"tick at {many} clients, of the bare server,", ratio, 0.10) for many, ratio in bare.items()),
-        *(least(f"then, at {many},", ratio, 0.20) for many, ratio in bare.items()),
-        most(f"p99 of a tick at {MOST_CLIENTS}", middle(runs["Paraphe", MOST_CLIENTS], "p99"), 300, " ms"),
-        most("errors among our ticks", sum(run.errors for run in every), 0),
-        most("lost ticks of ours", sum(many for name, many in lost.items() if name.startswith("Paraphe")), 0),
-        least(f"tick by the careful ORM’s at {MOST_CLIENTS}", beside("careful ORM"), 2),
-        least(f"tick by Django’s at {MOST_CLIENTS}", beside("Django"), 1),
-        least(f"tick by FastAPI’s at {MOST_CLIENTS}", beside("FastAPI + SQLAlchemy"), 1),
-        least(
-            f"tick on PostgreSQL by that on SQLite at {MOST_CLIENTS}",
-            1 / beside("Paraphe on PostgreSQL"),
-            0.9,
-        ),
-    ]
-
-
-# Pages
-
-
-def prepare(site: Site, count: int) -> list[str]:
-    """Let some people sign at the site, and have certificates; return their numbers. Raises: SystemExit.
-
-    All letters have left when it returns: a worker that is measured later has none to write.
-    """
-    numbers: list[str] = []
-    to_confirm: dict[str, str] = {}
-    confirmed: set[str] = set()
-
-    def receive(letter: dict[str, Any]) -> None:
-        links = [link for link in letter["links"] if "/confirmer/" in link]
-        if links:
-            to_confirm[letter["to"]] = links[0]
-        else:
-            confirmed.add(letter["to"])
-
-    def wait_until(came: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + LETTERS
-        while not came():
-            if time.monotonic() > deadline:
-                raise SystemExit(f"a letter did not come within {LETTERS} s")
-            time.sleep(0.1)
-
-    with letterbox(receive) as mail_port, replace(site, mail_port=mail_port).served() as server:
-        signing = []
-        for person in people(count):
-            visitor = Visitor(server.address)
-            visitor.open("/")
-            for number in person.taken:
-                take(visitor, number)
-            sign(visitor, person, journey.NAMES[person.commune], person.email)
-            signing.append((visitor, person.email))
-        for visitor, address in signing:
-            wait_until(lambda address=address: address in to_confirm)
-            confirm(visitor, to_confirm[address])
-            if len(numbers) < CERTIFICATES:
-                numbers.append(certify(visitor))
-            visitor.close()
-        wait_until(lambda: len(confirmed) == count)
-    return numbers
-
-
-def drafts(address: str, count: int) -> list[Session]:
-    """Open the charter in some browsers and tick in each what somebody of the population takes."""
-    sessions = []
+def new_drafts(server: Server, count: int) -> list[tuple[Visitor, int]]:
+    """Tick in so many browsers what the population takes, but for one commitment; return that one, too."""
+    drafts = []
     for person in people(count):
-        session = open_session(address)
-        visitor = Visitor(address)
-        visitor.cookies = dict(pair.split("=", 1) for pair in session.cookie.split("; "))
-        visitor.hidden = {session.token_name: session.token, "signature": session.code}
-        for number in person.taken:
-            take(visitor, number)
+        *numbers, last = sorted(person.taken)
+        visitor = Visitor(server.address)
+        visitor.open("/")
+        for number in numbers:
+            tick(visitor, number)
         visitor.close()
-        sessions.append(session)
-    return sessions
+        drafts.append((visitor, last))
+    return drafts
 
 
-def compare_pages(
-    report: Report,
-    hello: Server,
-    all_peers: Sequence[Peer],
-    numbers: Sequence[str],
-    rounds: int,
-    seconds: float,
-    folder: Path,
-) -> list[Target]:
-    """Tell the table of pages; return what is to be reached."""
-    peer_of = {peer.name: peer for peer in all_peers}
-    ours = peer_of["Paraphe"].server
-    Asked = tuple[Server, list[tuple[str, bytes]]]
-
-    def charter(name: str) -> Asked:
-        server = peer_of[name].server
-        some = drafts(server.address, 2 * MOST_CLIENTS if rounds > 1 else 20)
-        return server, [(one.code, wrk.get(server.address, "/", [("Cookie", one.cookie)])) for one in some]
-
-    def unchanged(path: str) -> Asked:
-        tag = Visitor(ours.address).open(path).headers["ETag"]
-        if Visitor(ours.address).open(path, headers={"If-None-Match": tag}).status != 304:
-            raise SystemExit(f"{path} is made again for whoever has it")
-        return ours, [("-", wrk.get(ours.address, path, [("If-None-Match", tag)]))] * 2
-
-    def pages(*paths: str) -> Asked:
-        for path in paths:
-            Visitor(ours.address).open(path)
-        return ours, [("-", wrk.get(ours.address, path)) for path in paths]
-
-    asked = {
-        "bare server": (hello, [("-", wrk.get(hello.address, "/"))] * 2),
-        "charter page, ten forms and their tokens, cookie": charter("Paraphe"),
-        "the same in Django": charter("Django"),
-        "the same in FastAPI": charter("FastAPI + SQLAlchemy"),
-        "304: /mentions-legales": unchanged("/mentions-legales"),
-        "304: /signataires": unchanged("/signataires"),
-        "register: /signataires": pages("/signataires", "/signataires?tri=nom"),
-        "certificate: /verifier/<number>": pages(*(f"/verifier/{number}" for number in numbers)),
-    }
-    runs: dict[str, list[wrk.Run]] = defaultdict(list)
-    for turn in range(rounds + 1):
-        for name, (server, requests) in asked.items():
-            last = seconds if turn else 1  # the first turn is the warm-up
-            run = wrk.load(server, requests, MOST_CLIENTS, last, folder, ticks=False)
-            runs[name] += [run] if turn else []
-    for path in ("/mentions-legales", "/signataires"):
-        unchanged(path)  # still
-    bare = rate(runs["bare server"])
-    report.table(
-        ("pages, 128 clients", "req/s", "p50 / p99 ms", "of bare", "errors"),
-        (
-            (
-                name,
-                f"{rate(some):,.0f}",
-                f"{middle(some, 'p50'):.0f} / {middle(some, 'p99'):.0f}",
-                f"{rate(some) / bare:.3f}",
-                sum(run.errors for run in some),
-            )
-            for name, some in runs.items()
-        ),
-    )
-    charter_rate = rate(runs["charter page, ten forms and their tokens, cookie"])
-    return [
-        least("charter page, of the bare server,", charter_rate / bare, 0.25),
-        least("charter page by Django’s", charter_rate / rate(runs["the same in Django"]), 1),
-        least(
-            "304 of /mentions-legales, of the bare server,", rate(runs["304: /mentions-legales"]) / bare, 0.4
-        ),
-        least("304 of /signataires, of the bare server,", rate(runs["304: /signataires"]) / bare, 0.4),
-        most("errors among all pages", sum(run.errors for some in runs.values() for run in some), 0),
+def tick_case(server: Server, drafts: Sequence[tuple[Visitor, int]]) -> Case:
+    """Return one tick of each draft: each takes a commitment that the cookie does not hold."""
+    htmx = {"HX-Request": "true", "HX-Request-Type": "partial"}
+    requests = [
+        request_bytes(
+            server.address,
+            f"/engagements/{number}",
+            visitor.headers | htmx,
+            visitor.fields | {"taken": "yes"},
+        )
+        for visitor, number in drafts
     ]
+    return Case(server, requests, TAKEN)
 
 
-# Start and memory
-
-ANSWER = """
-import time
-start = time.perf_counter()
-from wsgi import app
-assert app.test_client().get("/", base_url={base!r}).status_code == 200
-print("took", time.perf_counter() - start)
-"""
+def page_case(server: Server, path: str, headers: Iterable[Mapping[str, str]] = ({},)) -> Case:
+    """Return one page, asked with each of the headers."""
+    return Case(server, [request_bytes(server.address, path, sent) for sent in headers])
 
 
-def start_up(report: Report, site: Site, rounds: int) -> list[Target]:
-    """Tell how long it takes to import the application and answer; return what is to be reached."""
-    program = ANSWER.format(base=f"http://127.0.0.1:{site.port}")
-    environment = servers.clean_environment() | site.environment
-    took, served = [], []
-    for _ in range(rounds):
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # which facts of the legal pages are missing
-            text=True,
-            check=True,
+def unchanged_case(server: Server, path: str) -> Case:
+    """Return a page with the ETag that it has. Raises: SystemExit."""
+    visitor = Visitor(server.address)
+    plain = {"Accept-Encoding": "identity"}
+    headers = {"If-None-Match": visitor.open(path, headers=plain).headers["ETag"]}
+    _require(visitor.open(path, headers=plain | headers).status == 304, path, "status of an unchanged page")
+    visitor.close()
+    return page_case(server, path, [headers])
+
+
+def compare(
+    report: Report, title: str, cases: Mapping[str, Case], clients: int, options: Namespace
+) -> dict[str, Run]:
+    """Load the cases in turns, after one turn to warm up; add a table of the medians and return them."""
+    runs: dict[str, list[Run]] = defaultdict(list)
+    for turn in range(options.rounds + 1):
+        for name, case in cases.items():
+            seconds = options.seconds if turn else 1
+            run = send_load(case.server, case.requests, case.expected, clients, seconds, options.folder)
+            runs[name] += [run] if turn else []
+    medians = {name: median_of(some) for name, some in runs.items()}
+    bare = medians[BARE].rate
+    rows = (
+        (
+            name,
+            f"{run.rate:,.0f}",
+            f"{run.rate / bare:.3f}",
+            f"{run.p50:.0f} / {run.p99:.0f}",
+            f"{run.cpu:.2f}",
+            run.errors,
         )
-        took.append(float(done.stdout.partition("took ")[2]))
-        start = time.perf_counter()
-        with site.served():
-            served.append(time.perf_counter() - start)
-    report.tell(
-        f"* {statistics.median(took):.2f} s to import the application and answer once; gunicorn answers "
-        f"{statistics.median(served):.2f} s after its command."
+        for name, run in medians.items()
     )
-    return [most("import and first answer", statistics.median(took), 1.0, " s")]
+    head = (f"{title}, {clients} clients", "req/s", "of bare", "p50 / p99 ms", "CPU ms", "errors")
+    report.add_table(head, rows)
+    return medians
 
 
-# All of it
+def median_of(runs: Sequence[Run]) -> Run:
+    """Return the medians of some runs, and the sum of their errors."""
+    names = ("rate", "p50", "p99", "cpu")
+    figures = (statistics.median(getattr(run, name) for run in runs) for name in names)
+    return Run(*figures, errors=sum(run.errors for run in runs))
 
 
-def measure(report: Report, folder: Path, options: argparse.Namespace) -> Iterator[Target]:
-    """Run everything, tell it, and yield what is to be reached."""
-    rounds, seconds = (1, 1) if options.quick else (options.rounds, options.seconds)
-    clients = (32, 128) if options.quick else CLIENTS
-    site = servers.new_site(folder / "site")
-    numbers = prepare(site, 9 if options.quick else SIGNED)
-    start = start_up(report, site, rounds)
-    with ExitStack() as stack:
-        hello = stack.enter_context(
-            servers.running([*GUNICORN, "bench.peers.ticks.hello:app"], {}, folder / "hello.log")
+def measure_load(report: Report, servers: Mapping[str, Server], options: Namespace) -> Iterator[Target]:
+    """Measure ticks and pages, and yield the targets."""
+    ours = servers[OURS]
+    drafts = {name: new_drafts(servers[name], options.drafts) for name in servers if name != BARE}
+    bare = {BARE: page_case(servers[BARE], "/")}
+    ticks = bare | {name: tick_case(servers[name], some) for name, some in drafts.items()}
+    measured = {clients: compare(report, "tick", ticks, clients, options) for clients in CLIENTS}
+    charters = bare | {
+        name: page_case(servers[name], "/", [visitor.headers for visitor, _ in some])
+        for name, some in drafts.items()
+    }
+    charter = compare(report, "charter page", charters, CLIENTS[-1], options)
+    legal, register = "/mentions-legales", "/signataires"
+    cases = bare | {
+        f"304 of {legal}": unchanged_case(ours, legal),
+        f"304 of {register}": unchanged_case(ours, register),
+        f"register: {register}": page_case(ours, register),
+    }
+    pages = compare(report, "pages of Paraphe", cases, CLIENTS[-1], options)
+
+    for clients, runs in measured.items():
+        rate = {name: run.rate / runs[OURS].rate for name, run in runs.items()}
+        report.add(
+            f"* Tick at {clients} clients: Express answers {rate['Express']:.2f} × as many as Paraphe."
         )
-        all_peers = list(peers(folder, site, stack))
-        memory = all_peers[0].server
-        before = memory.processes()
-        ticks = compare_ticks(report, hello, all_peers, rounds, seconds, clients, folder)
-        pages = compare_pages(report, hello, all_peers, numbers, rounds, seconds, folder)
-        heaviest = max(list(memory.memory().values())[1:])
-        report.tell(
-            f"* {heaviest:.0f} MB in a worker that has made no PDF, after all these ticks and pages.", ""
+        yield at_least(f"tick at {clients} clients, of the bare server", 1 / rate[BARE], 0.16)
+        yield at_least(f"then, at {clients}", 1 / rate[BARE], 0.2)
+        yield at_least(f"tick at {clients} clients, of Django", 1 / rate["Django"], 1.5)
+        yield at_least(f"tick at {clients} clients, of FastAPI", 1 / rate["FastAPI"], 1)
+    yield at_most(f"p99 of a tick at {CLIENTS[-1]} clients", measured[CLIENTS[-1]][OURS].p99, 200, " ms")
+    rate = {name: run.rate / charter[OURS].rate for name, run in charter.items()}
+    report.add(f"* Charter page: Express answers {rate['Express']:.2f} × as many as Paraphe.", "")
+    yield at_least("charter page, of the bare server", 1 / rate[BARE], 0.12)
+    yield at_least("charter page, of Django", 1 / rate["Django"], 1)
+    for path, limit in ((legal, 0.35), (register, 0.2)):
+        yield at_least(
+            f"304 of {path}, of the bare server", pages[f"304 of {path}"].rate / pages[BARE].rate, limit
         )
-        if memory.processes() != before:
-            raise SystemExit(f"A worker has ended: see its log.\n{memory.log.read_text()[-2000:]}")
-    yield from ticks
-    yield from pages
-    yield from start
-    yield most("memory of a worker that makes no PDF", heaviest, 75, " MB")
-    minutes = 0.1 if options.quick else options.minutes
-    if minutes:
-        yield from journey.hold(report, folder / "journey", minutes, options.pace)
+    errors = sum(run.errors for runs in (*measured.values(), charter, pages) for run in runs.values())
+    yield at_most("errors under load, of all servers", errors, 0)
+    yield at_most("memory of a worker that drew no PDF", ours.worker_memory(), 100, " MB")
+
+
+def measure_start(site: Site, rounds: int) -> Target:
+    """Return the seconds from the command to the first answer."""
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        with site.serve():
+            seconds.append(time.perf_counter() - start)
+    return at_most("start and first answer", statistics.median(seconds), 1.2, " s")
 
 
 def main() -> None:
-    """Measure, print, and save when asked."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each is loaded")
+    """Measure, print, and save where that is asked for."""
+    parser = new_parser(str(__doc__))
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each server is loaded")
     parser.add_argument("--seconds", type=int, default=SECONDS, help="how long each time")
-    parser.add_argument(
-        "--minutes", type=float, default=journey.MINUTES, help="of the journey; 0: leave it out"
-    )
-    parser.add_argument("--pace", type=float, default=journey.PACE, help="whole signatures a minute")
-    parser.add_argument("--quick", action="store_true", help="once each, for a second: does it run?")
-    parser.add_argument("--save", action="store_true", help="add the result to bench/RESULTS.md")
+    parser.add_argument("--minutes", type=float, default=journey.MINUTES, help="of the journey; 0: none")
+    parser.add_argument("--quick", action="store_true", help="once each, for a second")
+    parser.add_argument("--check", action="store_true", help="compare the answers, measure nothing")
     options = parser.parse_args()
-    servers.end_when_told()
-    wrk.program()
-    report = Report("the load")
-    libraries = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
-    rounds, seconds = (1, 1) if options.quick else (options.rounds, options.seconds)
-    report.tell(f"{rounds} rounds of {seconds} s for each line, in turns; medians. {libraries}.", "")
-    with tempfile.TemporaryDirectory(prefix="paraphe-") as temporary:
+    options.drafts = DRAFTS
+    if options.quick:
+        options.rounds, options.seconds, options.minutes, options.drafts = 1, 1, 0.1, 32
+    exit_on_sigterm()
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is not installed here (Debian: apt install wrk).")
+    with tempfile.TemporaryDirectory(prefix="paraphe-") as temporary, ExitStack() as stack:
         folder = Path(temporary)
-        folder.chmod(0o711)  # the user that PostgreSQL runs as passes through
-        targets = list(measure(report, folder, options))
-    report.tell("", *targets)
-    if options.save:
-        report.save()
+        site = new_site(folder / "site")
+        fill_register(crowd.app_on(site.database), SIGNATURES)
+        servers = start_peers(folder, stack) | {OURS: stack.enter_context(site.serve())}
+        check_answers(servers)
+        options.folder = folder
+        if options.check:
+            return
+        report = Report("the load")
+        libraries = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
+        report.add(f"Medians of {options.rounds} rounds of {options.seconds} s, in turns. {libraries}.", "")
+        targets = list(measure_load(report, servers, options))
+        stack.close()  # what follows has the machine to itself
+        targets.append(measure_start(site, options.rounds))
+        if options.minutes:
+            targets += journey.measure(report, folder / "journey", options.minutes)
+        report.finish(targets, save=options.save)
 
 
 if __name__ == "__main__":

@@ -1,117 +1,150 @@
-"""What a page of the register costs when a thousand have signed, and when a million have.
+"""Pages and files of the register with a thousand signatures, and with a million.
 
-    make bench-register                             a table on the terminal
-    make bench-register ARGS=--save                 the same, added to bench/RESULTS.md
-    make bench-register ARGS="--keep /var/tmp/many" keep what was filled in, and find it again
+    make bench-register                              on SQLite and on PostgreSQL
+    make bench-register ARGS="--keep /var/tmp/many"  keep the databases, and use them again
+    make bench-register ARGS="--large 20000 --rounds 20 --engine SQLite"
 
-On SQLite and on PostgreSQL, both as they are installed, filled with the people of `bench/population.py`.
-Each page is asked through the whole application, in this process, with what somebody who signed might look
-for; the small register and the large one take turns. Other programs disturb the times: compare the ratios.
+Each page is asked in this process, through the whole application, with what a visitor could search for; the
+small register and the large one take turns. Other programs disturb the times: compare the ratios.
 """
 
-import argparse
-import os
-import platform
+import csv
 import random
-import sqlite3
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import date
-from importlib.metadata import version
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask
-from sqlalchemy import URL, Row, create_engine, event, select
+from sqlalchemy import URL, Connection, Row, create_engine, func, insert, literal, select
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from app.extensions import db
-from app.models import Entry
+from app.extensions import communes, db
+from app.models import Base, Entry, Pledge, Revision, Signature, Spelling, Tally
+from app.register.audit import differences
 from app.register.queries import Cursor
+from app.register.update import entry_values, spelling_rows
 from app.text import fold
-from bench.exporting import FILES, judge_exports
-from bench.filling import application, fill
-from bench.population import POPULARITY, communes
-from tests.support import postgresql as postgres
+from bench.population import COMMUNE_NAMES, POPULARITY, Person, people
+from bench.report import Report, Target, at_least, at_most, new_parser, percentile
+from bench.servers import exit_on_sigterm
+from tests.support import crowd, multitude, postgresql
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "bench/RESULTS.md"
-
-SMALL, LARGE = 1_000, 1_000_000
-#: How many times longer the large register may take; how many statements a page may need.
-MOST_TIMES, MOST_STATEMENTS = 3, 4
-#: The commitment that one person in a thousand takes.
+SMALL, LARGE, ROUNDS = 1_000, 1_000_000, 200
+CHUNK = 10_000
 RARE = len(POPULARITY)
-#: Communes are looked for by name.
-NAMES = {insee: name for insee, name, _ in communes()}
+CURSOR, FILES = "bare cursor", ("/signataires.csv", "/signataires.json")
 
 
-# What is asked
+# Filling
 
 
-def found(**values: object) -> str:
-    """Return the address of the register, with what is looked for."""
+def fill_register(app: Flask, size: int) -> None:
+    """Insert so many confirmed signatures with their entries, unless they are there. Raises: SystemExit."""
+    with app.app_context():
+        db.create_all()
+        found = db.session.scalar(select(func.count()).select_from(Entry))
+        db.session.remove()
+        if found == size:
+            return
+        if found:
+            raise SystemExit(f"There are {found:,} signatures, not {size:,}: keep them in another folder.")
+        # What the application writes for one signature has the columns that people do not have.
+        crowd.fill(app, 1)
+        with db.engine.begin() as connection:
+            signature, entry = (
+                dict(connection.execute(select(table)).mappings().one())
+                for table in (Signature.__table__, Entry.__table__)
+            )
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(table.delete())
+        indexes = [index for table in Base.metadata.sorted_tables for index in table.indexes]
+        for index in indexes:
+            index.drop(db.engine)
+        with db.engine.begin() as connection:
+            population = people(size)
+            while some := list(islice(population, CHUNK)):
+                _insert_people(connection, some, signature, entry)
+            _insert_pledges_and_tallies(connection)
+        for index in indexes:
+            index.create(db.engine)
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(
+                "VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE"
+            )
+        if size <= SMALL and (wrong := list(islice(differences(), 3))):
+            raise SystemExit(f"The register differs from the signatures: {wrong}")
+
+
+def _insert_people(
+    connection: Connection, some: list[Person], signature: Mapping[str, Any], entry: Mapping[str, Any]
+) -> None:
+    entries = [entry | entry_values(person, person.taken, communes) for person in some]
+    signatures = [
+        signature
+        | {name: value for name, value in person._asdict().items() if name in signature}
+        | {"name_key": fold(f"{person.given_name} {person.family_name}")}
+        for person in some
+    ]
+    connection.execute(insert(Signature), signatures)
+    connection.execute(insert(Entry), entries)
+    connection.execute(insert(Spelling), [row for line in entries for row in spelling_rows(line)])
+
+
+def _insert_pledges_and_tallies(connection: Connection) -> None:
+    """Insert what the entries say: pledges, tallies by commitment (0: any), revisions by EPCI."""
+    for number in range(RARE + 1):
+        taken = Entry.mask.bitwise_and(1 << number - 1) != 0 if number else literal(True)
+        pledges = select(Entry.signature_id, literal(number), Entry.confirmed_at).where(taken)
+        tallies = select(literal(number), Entry.commune, Entry.role, func.count()).where(taken)
+        if number:
+            connection.execute(insert(Pledge).from_select(["signature_id", "number", "taken_at"], pledges))
+        tallies = tallies.group_by(Entry.commune, Entry.role)
+        connection.execute(insert(Tally).from_select(["number", "commune", "role", "count"], tallies))
+    revisions = select(Entry.epci, func.count(), func.max(Entry.confirmed_at)).group_by(Entry.epci)
+    connection.execute(insert(Revision).from_select(["epci", "number", "changed_at"], revisions))
+
+
+# Asking
+
+
+def search(**values: object) -> str:
+    """Return the address of a search in the register."""
     return f"/signataires?{urlencode(values)}"
 
 
-def by_date(one: Row) -> Cursor:
-    """Return the place of a person among the others, by date."""
-    return Cursor(one.confirmed_at.isoformat(), one.code)
-
-
-def by_name(one: Row) -> Cursor:
-    """Return the place of a person among the others, by name."""
-    return Cursor(one.sort_key, one.code)
-
-
-def often(one: Row) -> int:
-    """Return a commitment that many take, another for each person."""
+def common(one: Row) -> int:
+    """Return a commitment that many take, the same for the same entry."""
     return 1 + int(one.code, 16) % (RARE - 1)
 
 
-#: What a page is called → its address, for somebody who has signed.
+#: Name of a page → its address, for an entry of the register.
 PAGES: Mapping[str, Callable[[Row], str]] = {
-    "newest first": lambda _: found(),
-    "newest first, in the middle": lambda one: found(apres=by_date(one)),
-    "newest first, backwards": lambda one: found(avant=by_date(one)),
-    "by name": lambda _: found(tri="nom"),
-    "by name, in the middle": lambda one: found(tri="nom", apres=by_name(one)),
-    "commune": lambda one: found(commune=NAMES[one.commune]),
-    "commune, by name": lambda one: found(commune=NAMES[one.commune], tri="nom"),
-    "EPCI": lambda one: found(epci=one.epci),
-    "arrondissement, by name": lambda one: found(arrondissement=one.district, tri="nom"),
-    "commitment": lambda one: found(engagement=often(one)),
-    "commitment, by name": lambda one: found(engagement=often(one), tri="nom"),
-    "rare commitment": lambda _: found(engagement=RARE),
-    "rare commitment, by name": lambda _: found(engagement=RARE, tri="nom"),
-    "rare commitment, in the middle": lambda one: found(engagement=RARE, apres=by_date(one)),
-    "role": lambda one: found(qualite=one.role.value),
-    "elected, by name": lambda _: found(qualite="elu", tri="nom"),
-    "EPCI, commitment, role": lambda one: found(epci=one.epci, engagement=often(one), qualite=one.role.value),
-    "EPCI, rare commitment": lambda one: found(epci=one.epci, engagement=RARE),
-    "EPCI, rare commitment, role": lambda one: found(epci=one.epci, engagement=RARE, qualite=one.role.value),
-    "commune, rare commitment, by name": lambda one: found(
-        commune=NAMES[one.commune], engagement=RARE, tri="nom"
+    "newest first": lambda _: search(),
+    "newest first, in the middle": lambda one: search(apres=Cursor(one.confirmed_at.isoformat(), one.code)),
+    "by name": lambda _: search(tri="nom"),
+    "by name, in the middle": lambda one: search(tri="nom", apres=Cursor(one.sort_key, one.code)),
+    "commune, by name": lambda one: search(commune=COMMUNE_NAMES[one.commune], tri="nom"),
+    "arrondissement, by name": lambda one: search(arrondissement=one.district, tri="nom"),
+    "rare commitment": lambda _: search(engagement=RARE),
+    "rare commitment, in the middle": lambda one: search(
+        engagement=RARE, apres=Cursor(one.confirmed_at.isoformat(), one.code)
     ),
-    "family name": lambda one: found(nom=one.family_name),
-    "given name": lambda one: found(nom=one.given_name),
-    "full name": lambda one: found(nom=f"{one.given_name} {one.family_name}"),
-    "first three letters": lambda one: found(nom=fold(one.family_name)[:3]),
-    "« mar »": lambda _: found(nom="mar"),
-    "last word of a name": lambda one: found(nom=fold(one.family_name).split()[-1]),
-    "a name that nobody has": lambda one: found(nom=f"{one.family_name}zzz"),
-    "family name, commune": lambda one: found(nom=one.family_name, commune=NAMES[one.commune]),
-    "given name, EPCI": lambda one: found(nom=one.given_name, epci=one.epci),
-    "given name, arrondissement": lambda one: found(nom=one.given_name, arrondissement=one.district),
-    "given name, rare commitment": lambda one: found(nom=one.given_name, engagement=RARE),
-    "« mar », rare commitment, role": lambda one: found(nom="mar", engagement=RARE, qualite=one.role.value),
+    "EPCI, rare commitment, role": lambda one: search(epci=one.epci, engagement=RARE, qualite=one.role.value),
+    "family name": lambda one: search(nom=one.family_name),
+    "full name": lambda one: search(nom=f"{one.given_name} {one.family_name}"),
+    "first three letters": lambda one: search(nom=fold(one.family_name)[:3]),
+    "unknown name": lambda one: search(nom=f"{one.family_name}zzz"),
+    "given name, commune": lambda one: search(nom=one.given_name, commune=COMMUNE_NAMES[one.commune]),
+    "given name, rare commitment": lambda one: search(nom=one.given_name, engagement=RARE),
     "page of a commune": lambda one: f"/communes/{one.commune}",
-    "page of a commitment": lambda one: f"/engagements/{often(one)}",
+    "page of a commitment": lambda one: f"/engagements/{common(one)}",
     "page of the rare commitment": lambda _: f"/engagements/{RARE}",
     "page of a signature": lambda one: f"/signataires/{one.code}",
     "territory": lambda _: "/territoire",
@@ -119,195 +152,137 @@ PAGES: Mapping[str, Callable[[Row], str]] = {
 }
 
 
-# What answers
-
-
-@dataclass
+@dataclass(frozen=True)
 class Register:
-    """An application whose register has been filled."""
+    """An application with a filled register."""
 
     app: Flask
-    url: URL
     size: int
-    samples: list[Row] = field(default_factory=list)
-    statements: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        fill(self.app, self.size)
+    def sample(self, count: int) -> list[Row]:
+        """Return so many entries, the same in each run."""
+        chosen = random.Random(count).choices(range(1, self.size + 1), k=count)
         with self.app.app_context():
-            for engine in (db.engine, self.app.extensions["autocommit"]):
-                event.listen(engine, "before_cursor_execute", self._note)
-
-    def _note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith("BEGIN"):
-            self.statements.append(statement)
-
-    def draw(self, many: int) -> None:
-        """Choose so many of those who signed, always the same."""
-        chosen = random.Random(many).choices(range(1, self.size + 1), k=many)
-        columns = Entry.__table__.columns
-        with self.app.app_context():
+            columns = Entry.__table__.columns
             rows = db.session.execute(select(*columns).where(columns.signature_id.in_(chosen))).all()
         by_id = {row.signature_id: row for row in rows}
-        self.samples = [by_id[number] for number in chosen]
+        return [by_id[number] for number in chosen]
 
-    def serves(self, path: str) -> bool:
-        """Whether the application knows an address."""
-        with self.app.test_request_context(path) as context:
-            return context.request.url_rule is not None
-
-    def ask(self, path: str) -> tuple[float, int]:
-        """Open a page; return how many seconds and statements it took."""
-        path, _, query = path.partition("?")
+    def ask(self, address: str) -> float:
+        """Open a page; return how many seconds it took. Raises: SystemExit."""
+        path, _, query = address.partition("?")
         environ = EnvironBuilder(path=path, query_string=query).get_environ()
-        self.statements.clear()
         start = time.perf_counter()
         _, status, _ = run_wsgi_app(self.app, environ, buffered=True)
         seconds = time.perf_counter() - start
         if not status.startswith("200"):
-            raise SystemExit(f"{path}?{query} answers {status}")
-        return seconds, len(self.statements)
+            raise SystemExit(f"{address} answers {status}")
+        return seconds
 
 
-def registers(engine: str, sizes: tuple[int, int], keep: Path, stack: ExitStack) -> list[Register]:
-    """Return the small and the large register of an engine, filled."""
+def open_registers(engine: str, sizes: tuple[int, int], folder: Path, stack: ExitStack) -> list[Register]:
+    """Return the small and the large register on one engine."""
     names = [f"signed_{size}" for size in sizes]
     if engine == "SQLite":
-        urls = [URL.create("sqlite", database=str(keep / f"{name}.sqlite3")) for name in names]
+        urls = [URL.create("sqlite", database=str(folder / f"{name}.sqlite3")) for name in names]
     else:
-        server = stack.enter_context(postgres.server(keep))
+        server = stack.enter_context(postgresql.server(folder))
         with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
-            there = set(connection.exec_driver_sql("SELECT datname FROM pg_database").scalars())
-            for name in set(names) - there:
+            existing = set(connection.exec_driver_sql("SELECT datname FROM pg_database").scalars())
+            for name in set(names) - existing:
                 connection.exec_driver_sql(f"CREATE DATABASE {name}")
         urls = [server.set(database=name) for name in names]
-    return [Register(application(keep, url), url, size) for url, size in zip(urls, sizes, strict=True)]
+    registers = []
+    for url, size in zip(urls, sizes, strict=True):
+        app = crowd.app_on(url.render_as_string(hide_password=False))
+        fill_register(app, size)
+        registers.append(Register(app, size))
+    return registers
 
 
-# What it came to
+# Measuring
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one page took, in the small register and in the large one."""
+def measure_pages(report: Report, engine: str, pair: list[Register], rounds: int) -> Iterator[Target]:
+    """Add a table of the pages; yield the targets that they miss, or one that they meet together."""
+    samples = [register.sample(rounds) for register in pair]
+    ratios: dict[str, float] = {}
 
-    seconds: tuple[list[float], list[float]]
-    statements: int
+    def rows() -> Iterator[tuple[str, ...]]:
+        for name, address in PAGES.items():
+            seconds: tuple[list[float], list[float]] = ([], [])
+            for turn in range(-5, rounds):  # five to warm up
+                for register, sample, some in zip(pair, samples, seconds, strict=True):
+                    took = register.ask(address(sample[turn]))
+                    some += [took] if turn >= 0 else []
+            small, large = (1000 * percentile(some, 95) for some in seconds)
+            ratios[name] = large / small
+            medians = [f"{1000 * statistics.median(some):.1f}" for some in seconds]
+            yield (name, f"{medians[0]} / {small:.1f}", f"{medians[1]} / {large:.1f}", f"{large / small:.2f}")
 
-    @property
-    def p95(self) -> tuple[float, float]:
-        """How long the slowest twentieth takes at least, in seconds."""
-        small, large = (statistics.quantiles(some, n=20)[-1] for some in self.seconds)
-        return small, large
-
-    @property
-    def times(self) -> float:
-        """How many times longer the large register takes."""
-        small, large = self.p95
-        return large / small
-
-    @property
-    def is_good(self) -> bool:
-        """Whether both limits are kept."""
-        return self.times <= MOST_TIMES and self.statements <= MOST_STATEMENTS
-
-    @property
-    def cells(self) -> list[str]:
-        """The cells of a table."""
-        times = [
-            f"{1000 * statistics.median(some):.1f} / {1000 * p95:.1f}"
-            for some, p95 in zip(self.seconds, self.p95, strict=True)
-        ]
-        return [
-            *times,
-            f"{self.times:.2f}" if self.is_good else f"**{self.times:.2f}**",
-            str(self.statements),
-        ]
+    head = (f"{register.size:,}: median / p95 ms" for register in pair)
+    report.add_table((engine, *head, "p95 by p95"), rows())
+    slowest = max(ratios, key=lambda name: ratios[name])
+    yield at_most(f"{engine}: p95 of each page by the small register ({slowest})", ratios[slowest], 3)
 
 
-def measure(pair: list[Register], path: Callable[[Row], str], rounds: int) -> Cost:
-    """Ask for one page in turns, for as many people."""
-    for register in pair:
-        for one in register.samples[:5]:
-            register.ask(path(one))
-    seconds: tuple[list[float], list[float]] = ([], [])
-    statements = 0
-    for index in range(rounds):
-        for register, some in zip(pair, seconds, strict=True):
-            took, many = register.ask(path(register.samples[index]))
-            some.append(took)
-            statements = max(statements, many)
-    return Cost(seconds, statements)
+def measure_files(report: Report, engine: str, register: Register, rounds: int = 5) -> Iterator[Target]:
+    """Add a table of the files, beside a database cursor whose rows are written as CSV; yield the targets."""
+    client = register.app.test_client()
+    seconds: dict[str, list[float]] = {name: [] for name in (CURSOR, *FILES)}
+    memory: dict[str, float] = {}
+    for path in FILES:
+        multitude.taken_by(client, f"{path}?commune=Agonac", "identity")  # loads what is loaded once
+    for _ in range(rounds):
+        for name in seconds:
+            start = time.perf_counter()
+            if name == CURSOR:
+                write_with_cursor(register)
+            else:
+                _, _, memory[name] = multitude.taken_by(client, name, "identity")
+            seconds[name].append(time.perf_counter() - start)
+    speeds = {name: register.size / statistics.median(some) for name, some in seconds.items()}
+    rows = ((name, f"{speed:,.0f}", f"{speed / speeds[CURSOR]:.2f}") for name, speed in speeds.items())
+    report.add_table((f"{engine}, whole file", "rows/s", "of the cursor"), rows)
+    for path in FILES:
+        yield at_least(f"{engine}: {path}, of the cursor", speeds[path] / speeds[CURSOR], 0.4)
+        yield at_most(f"{engine}: memory of {path}", memory[path] / 2**20, 30, " MiB")
 
 
-def compare(engine: str, pair: list[Register], rounds: int, only: str) -> Iterator[str]:
-    """Yield the lines of a table."""
-    sizes = [f"{register.size:,}: median / p95 ms" for register in pair]
-    yield f"| {engine} | {' | '.join(sizes)} | p95 by p95 | statements |"
-    yield "|---|---|---|---|---|"
-    for register in pair:
-        register.draw(rounds)
-    over = []
-    for name, path in PAGES.items():
-        if only not in name:
-            continue
-        if not pair[0].serves(path(pair[0].samples[0])):
-            yield f"| {name} | not served | | | |"
-        else:
-            cost = measure(pair, path, rounds)
-            over += [] if cost.is_good else [name]
-            yield f"| {name} | {' | '.join(cost.cells)} |"
-    yield ""
-    yield f"Over {MOST_TIMES} times, or {MOST_STATEMENTS} statements: {', '.join(over) or 'none'}."
+def write_with_cursor(register: Register) -> None:
+    """Write the columns of the files to /dev/null as the driver reads them, without holding all rows."""
+    statement = """
+        SELECT code, given_name, family_name, role, list_name, commune, epci, district, taken_on,
+        confirmed_at, changed_at FROM entry
+    """
+    with (
+        register.app.app_context(),
+        db.engine.connect().execution_options(stream_results=True, max_row_buffer=CHUNK) as connection,
+        Path("/dev/null").open("w", encoding="utf-8", newline="") as file,
+    ):
+        csv.writer(file).writerows(connection.exec_driver_sql(statement).cursor)
 
 
 def main() -> None:
-    """Measure, print, and save when asked."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--large", type=int, default=LARGE, help="how many have signed the large register")
-    parser.add_argument("--rounds", type=int, default=200, help="how often each page is asked for")
-    parser.add_argument("--only", default="", help="measure the pages whose name has this")
-    parser.add_argument("--engine", choices=("SQLite", "PostgreSQL"), help="leave the other one out")
-    parser.add_argument("--keep", type=Path, help="a folder for the databases, which are found again")
-    parser.add_argument("--save", action="store_true", help="add the result to bench/RESULTS.md")
+    """Measure, print, and save where that is asked for."""
+    parser = new_parser(str(__doc__))
+    parser.add_argument("--large", type=int, default=LARGE, help="signatures in the large register")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each page is asked")
+    parser.add_argument("--engine", choices=("SQLite", "PostgreSQL"), help="on this one only")
+    parser.add_argument("--keep", type=Path, help="a folder for the databases")
     options = parser.parse_args()
-    lines = []
-
-    def tell(line: str = "") -> None:
-        print(line, flush=True)
-        lines.append(line)
-
+    exit_on_sigterm()
+    report = Report("the register")
+    targets: list[Target] = []
     with ExitStack() as stack:
-        keep = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="paraphe-")))
-        keep.mkdir(parents=True, exist_ok=True)
-        keep.chmod(0o711)  # the user that PostgreSQL runs as passes through
-        machine = f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
-        tell(f"## {date.today()}, the register, {machine}")
-        tell()
+        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="paraphe-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o711)  # the user that runs PostgreSQL passes through
         for engine in (options.engine,) if options.engine else ("SQLite", "PostgreSQL"):
-            pair = registers(engine, (SMALL, options.large), keep.resolve(), stack)
-            tell(f"{options.rounds} requests for each page and each size. {named(pair[0])}.")
-            tell()
-            for line in compare(engine, pair, options.rounds, options.only):
-                tell(line)
-            tell()
-            files = [name for name, path in FILES.items() if options.only in name and pair[0].serves(path)]
-            for line in judge_exports(engine, files, [register.url for register in pair], keep.resolve()):
-                tell(line)
-            tell()
-    if options.save:
-        with RESULTS.open("a", encoding="utf-8") as file:
-            file.write("\n".join(["", *lines]))
-
-
-def named(register: Register) -> str:
-    """Return the engine and the libraries, with their versions."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("flask", "sqlalchemy"))
-    if register.url.drivername == "sqlite":
-        return f"SQLite {sqlite3.sqlite_version}, {libraries}"
-    with register.app.app_context():
-        number = db.session.execute(select(db.func.current_setting("server_version"))).scalar()
-    return f"PostgreSQL {number.split()[0]}, psycopg {version('psycopg')}, {libraries}"
+            pair = open_registers(engine, (SMALL, options.large), folder.resolve(), stack)
+            targets += measure_pages(report, engine, pair, options.rounds)
+            targets += measure_files(report, engine, pair[1])
+    report.finish(targets, save=options.save)
 
 
 if __name__ == "__main__":

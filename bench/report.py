@@ -1,8 +1,9 @@
-"""How a measurement is told: on the terminal, and at the end of RESULTS.md where that is asked for."""
+"""The report of a measurement: Markdown on the terminal, and in RESULTS.md with `--save`."""
 
 import os
 import platform
 import statistics
+from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -12,55 +13,67 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 
 
 class Target(NamedTuple):
-    """What is to be reached, and what was."""
+    """A value to reach, and the value measured."""
 
     wanted: str
     measured: str
-    met: bool
+    is_met: bool
 
     def __str__(self) -> str:
-        return f"* {'met' if self.met else '**not met**'}: {self.wanted}: {self.measured}."
+        return f"* {'ok' if self.is_met else '**MISSED**'}: {self.wanted}: {self.measured}"
 
 
-def least(wanted: str, value: float, limit: float, unit: str = "") -> Target:
-    """Say whether a value reaches its limit."""
-    return Target(f"{wanted} ≥ {limit:g}{unit}", f"{value:.3g}{unit}", value >= limit)
+def at_least(wanted: str, value: float, limit: float) -> Target:
+    """Return a target met by the limit or more."""
+    return Target(f"{wanted} ≥ {limit:g}", f"{value:.3g}", value >= limit)
 
 
-def most(wanted: str, value: float, limit: float, unit: str = "") -> Target:
-    """Say whether a value stays within its limit."""
+def at_most(wanted: str, value: float, limit: float, unit: str = "") -> Target:
+    """Return a target met by the limit or less."""
     return Target(f"{wanted} ≤ {limit:g}{unit}", f"{value:.3g}{unit}", value <= limit)
 
 
 class Report:
-    """Lines, printed as they come."""
+    """Lines that are printed as they come."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, title: str) -> None:
+        self.title = title
         self.lines: list[str] = []
         machine = f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
-        self.tell(f"## {date.today()}, {what}, {machine}", "")
+        self.add(f"## {date.today()}, {title}, {machine}", "")
 
-    def tell(self, *lines: object) -> None:
-        """Print some lines and keep them."""
+    def add(self, *lines: object) -> None:
+        """Print lines and keep them."""
         for line in lines:
             print(line, flush=True)
             self.lines.append(str(line))
 
-    def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Tell a table."""
-        self.tell(f"| {' | '.join(head)} |", f"|{'---|' * len(head)}")
+    def add_table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Add a table, each row as it comes."""
+        self.add(f"| {' | '.join(head)} |", f"|{'---|' * len(head)}")
         for row in rows:
-            self.tell(f"| {' | '.join(map(str, row))} |")
-        self.tell("")
+            self.add(f"| {' | '.join(map(str, row))} |")
+        self.add("")
 
-    def save(self) -> None:
-        """Add it to RESULTS.md."""
-        with RESULTS.open("a", encoding="utf-8") as file:
-            file.write("\n".join(["", *self.lines]).rstrip("\n") + "\n")
+    def finish(self, targets: Iterable[Target], *, save: bool) -> None:
+        """Add the targets; ``save`` puts the report into RESULTS.md, in place of the one of that title."""
+        self.add(*targets)
+        if save:
+            head, *reports = RESULTS.read_text(encoding="utf-8").split("\n## ")
+            others = [report for report in reports if f", {self.title}, " not in report.partition("\n")[0]]
+            own = "\n".join(self.lines).strip().removeprefix("## ") + "\n"
+            RESULTS.write_text("\n## ".join([head, *others, own]), encoding="utf-8")
+
+
+def new_parser(description: str) -> ArgumentParser:
+    """Return a parser of a measurement's arguments."""
+    parser = ArgumentParser(description=description.partition("\n")[0])
+    parser.add_argument("--save", action="store_true", help="put the report into bench/RESULTS.md")
+    return parser
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Return the value that so many percent do not exceed."""
-    return (
-        statistics.quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]
-    )
+    """Return the value that so many percent of the values do not exceed."""
+    if len(values) < 2:
+        return values[0]
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]

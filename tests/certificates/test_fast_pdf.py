@@ -16,7 +16,6 @@ from app.certificates import fast_pdf
 from app.certificates.exceptions import CertificateError
 from app.certificates.fast_pdf import certificate_pdf
 from app.certificates.pdf import plain_certificate_pdf
-from bench.people import person
 from tests.certificates.test_pdf import (  # noqa: F401
     ALL,
     CHARTER,
@@ -30,6 +29,7 @@ from tests.certificates.test_pdf import (  # noqa: F401
     poppler,
     written,
 )
+from tests.support.snapshots import random_snapshot
 
 PEOPLE = {
     "three of ten": SNAPSHOT,
@@ -109,7 +109,7 @@ def test_the_page_is_the_plain_one(assert_same_page, snapshot):
 @pytest.mark.poppler
 @pytest.mark.parametrize("index", range(3))
 def test_the_page_is_the_plain_one_for_whom_we_measure(assert_same_page, index):
-    assert_same_page(certificate_pdf(person(index)), plain_certificate_pdf(person(index)))
+    assert_same_page(certificate_pdf(random_snapshot(index)), plain_certificate_pdf(random_snapshot(index)))
 
 
 def test_the_page_is_in_french_and_leads_to_its_verification(written):  # noqa: F811

@@ -1,1 +1,0 @@
-"""Django: `settings` as `startproject` makes them, less users and messages; SQLite as for production."""
