@@ -63,7 +63,7 @@ def answer_press(
     """Answer a press: htmx gets that commitment and the progress, a plain browser the page at its line."""
     if wants_fragment():
         return render_template(
-            "candidate/_ticked.html", holder=holder, commitment=commitment, post_url=post_url, saved=True
+            "candidate/_ticked.html", holder=holder, item=commitment, post_url=post_url, saved=True
         )
     session["saved"] = True
     return redirect(f"{page_url}#engagement-{commitment.number}", code=303)

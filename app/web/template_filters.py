@@ -1,4 +1,4 @@
-"""What templates may call."""
+"""The filters and globals of every template."""
 
 import base64
 import hashlib
@@ -17,8 +17,8 @@ from app.extensions import charter
 
 
 def init_app(app: Flask) -> None:
-    """Register the filters and the values that every template has."""
-    panels = _drawn_once(app, "citizen/_panels.html")
+    """Register the filters and the globals of templates."""
+    panels = _render_once(app, "citizen/_panels.html")
     app.jinja_env.filters.update(
         long_date=french.long_date,
         clock_time=french.clock_time,
@@ -34,41 +34,39 @@ def init_app(app: Flask) -> None:
         capitalize_first=lambda text: text[:1].upper() + text[1:],
     )
     integrity = _integrity(app)
-    communes_datalist = _drawn_once(app, "_communes.html")
-    app.context_processor(
-        lambda: {
-            "charter": charter,
-            "silence_until": lambda: charter.campaign.silence_until(now()),
-            "public_url": public_url,
-            "integrity": integrity,
-            "communes_datalist": communes_datalist,
-        }
+    communes_datalist = _render_once(app, "_communes.html")
+    app.jinja_env.globals.update(
+        charter=charter,
+        silence_until=lambda: charter.campaign.silence_until(now()),
+        public_url=public_url,
+        integrity=integrity,
+        communes_datalist=communes_datalist,
     )
 
 
 def _integrity(app: Flask) -> Callable[[str], str]:
-    """Return what names the content of a static file, so that browsers run no other (W3C, « SRI »)."""
+    """Return the function that gives the integrity hash of a static file (W3C, Subresource Integrity)."""
 
-    def name(filename: str) -> str:
+    def integrity(filename: str) -> str:
         digest = hashlib.sha256(Path(str(app.static_folder), filename).read_bytes()).digest()
         return f"sha256-{base64.b64encode(digest).decode()}"
 
-    return name if app.debug else cache(name)  # scripts are being edited
+    return integrity if app.debug else cache(integrity)  # while scripts are edited
 
 
-def _drawn_once(app: Flask, name: str) -> Callable[..., Markup]:
-    """Return what draws a template of the charter and the communes: once for the same values."""
+def _render_once(app: Flask, name: str) -> Callable[..., Markup]:
+    """Return a function that renders a template of the charter and the communes, once for the same values."""
 
-    def draw(**values: object) -> Markup:
+    def render(**values: object) -> Markup:
         extensions = app.extensions
         template = app.jinja_env.get_template(name)
-        drawn = template.render(charter=extensions["charter"], communes=extensions["communes"], **values)
-        return Markup(drawn)  # noqa: S704  # nosec B704  # a template of ours, that escapes
+        rendered = template.render(charter=extensions["charter"], communes=extensions["communes"], **values)
+        return Markup(rendered)  # noqa: S704  # nosec B704  # a template of ours, that escapes
 
-    return draw if app.debug else cache(draw)  # templates are being edited
+    return render if app.debug else cache(render)  # while templates are edited
 
 
 def public_url(endpoint: str, **values: Any) -> str:
-    """Return the one whole address of a page, from the configuration alone, however it was asked for."""
+    """Return the absolute URL of a page, from the configuration alone, whatever the request."""
     scheme = current_app.config["PREFERRED_URL_SCHEME"]
     return url_for(endpoint, **values, _external=True, _scheme=scheme)
