@@ -6,6 +6,7 @@ import sys
 from click import ClickException
 
 from app import create_app
+from app.certificates.key import load_key
 from app.config import missing_facts
 from app.extensions import db
 from app.mail import outbox
@@ -15,7 +16,8 @@ UNUSABLE = 4
 
 try:
     app = create_app()
-    app.extensions["seal"]()  # a bad key stops the start, not the first certificate
+    with app.app_context():
+        load_key()  # a bad key stops the start, not the first certificate
 except ClickException as error:
     error.show()
     sys.exit(UNUSABLE)

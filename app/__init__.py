@@ -9,7 +9,6 @@ from flask import Flask, request
 from jinja2 import StrictUndefined
 
 from app import candidate, citizen, extensions
-from app.certificates import key
 from app.config import configure
 from app.mail import preview
 from app.ops import cli, health, metrics, request_log, views
@@ -50,7 +49,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     configure(app, overrides or {})
     logging.init_app(app)
     extensions.init_app(app)
-    key.init_app(app)
     csrf.init_app(app)
     rate_limits.init_app(app)
     health.init_app(app)

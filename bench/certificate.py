@@ -35,27 +35,27 @@ Draw = Callable[[Snapshot], bytes]
 
 def load_paraphe() -> Draw:
     """Return our drawing."""
-    from app.certificates.fast_pdf import certificate_pdf
+    from app.certificates.fast_pdf import draw_certificate
 
-    return certificate_pdf
+    return draw_certificate
 
 
 def load_sealed() -> Draw:
     """Return our drawing, sealed and verified as in a download."""
-    from app.certificates.fast_pdf import certificate_pdf
-    from app.certificates.key import new_key
-    from app.certificates.seal import seal
+    from app.certificates.fast_pdf import draw_certificate
+    from app.certificates.key import generate_key
+    from app.certificates.seal import seal_pdf
     from app.clock import now
 
-    key = new_key("charte.example", "Organisation", now())
-    return lambda snapshot: seal(certificate_pdf(snapshot), key, number=snapshot.number)
+    key = generate_key("charte.example", "Organisation", now())
+    return lambda snapshot: seal_pdf(draw_certificate(snapshot), key, number=snapshot.number)
 
 
 def load_xhtml2pdf() -> Draw:
     """Return `pisa.CreatePDF` on the same template."""
-    from app.certificates.pdf import plain_certificate_pdf
+    from tests.support.plain_certificate import draw_plain_certificate
 
-    return plain_certificate_pdf
+    return draw_plain_certificate
 
 
 def load_typst() -> Draw:

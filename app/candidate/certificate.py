@@ -9,9 +9,8 @@ from flask.typing import ResponseReturnValue
 from app.candidate import bp
 from app.candidate.my_signature import my_signature_page
 from app.candidate.session import require_signatory
-from app.certificates import current, draw_charter
 from app.certificates.exceptions import CertificateError
-from app.certificates.issue import NotCertifiable, issue
+from app.certificates.issue import NotCertifiable, current_certificate, issue_certificate, load_snapshot
 from app.extensions import charter
 from app.models import Certificate
 from app.web.rate_limits import limited
@@ -22,6 +21,8 @@ log = logging.getLogger(__name__)
 @bp.get("/charte.pdf")
 def blank_charter() -> ResponseReturnValue:
     """Serve the blank charter, to print and pass around."""
+    from app.certificates.pdf import draw_charter
+
     return _send_pdf(draw_charter(charter, url_for(".index", _external=True)), "charte.pdf")
 
 
@@ -33,7 +34,7 @@ def certificate_file() -> ResponseReturnValue:
         return _issue()
     certificate = _load_certificate()
     assert certificate.pdf is not None  # of a signature that stands
-    return _send_pdf(certificate.pdf, current.snapshot_of(certificate).filename)
+    return _send_pdf(certificate.pdf, load_snapshot(certificate).filename)
 
 
 @bp.route("/ma-signature/certificat", methods=["GET", "POST"])
@@ -42,13 +43,13 @@ def certificate() -> ResponseReturnValue:
     """Show the certificate as a page: the same words as the PDF."""
     if request.method == "POST":
         return _issue()
-    return render_template("candidate/certificate.html", snapshot=current.snapshot_of(_load_certificate()))
+    return render_template("candidate/certificate.html", snapshot=load_snapshot(_load_certificate()))
 
 
 def _issue() -> ResponseReturnValue:
     signature = require_signatory()
     try:
-        issue(signature)
+        issue_certificate(signature)
     except NotCertifiable:
         return redirect(url_for(".my_signature"), code=303)  # which says why
     except CertificateError:
@@ -60,7 +61,7 @@ def _issue() -> ResponseReturnValue:
 def _load_certificate() -> Certificate:
     """Return the certificate that is up to date, or abort to the page that offers to issue it."""
     signature = require_signatory()
-    certificate = current.standing_certificate(signature) if signature.pledges else None
+    certificate = current_certificate(signature) if signature.pledges else None
     return certificate or abort(redirect(url_for(".my_signature", _anchor="certificat"), code=303))
 
 

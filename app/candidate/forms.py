@@ -9,7 +9,6 @@ from wtforms import BooleanField, Field, HiddenField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import AnyOf, InputRequired, ValidationError
 
-from app.certificates.current import commune_of
 from app.certificates.glyphs import missing_characters
 from app.content.communes import MAX_CHOICES, Commune
 from app.extensions import charter, communes
@@ -168,7 +167,7 @@ class IdentityForm(EmailForm):
                 "given_name": signature.given_name,
                 "family_name": signature.family_name,
                 "role": signature.role.value if signature.role else None,
-                "commune": commune_of(signature).name,
+                "commune": communes.get_or_placeholder(str(signature.commune)).name,
                 "list_name": signature.list_name,
                 "email": signature.new_email or signature.email,
             }

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from app.candidate import bp
 from app.candidate.session import require_signatory
 from app.register import queries
-from app.sharing import Card, card, draw_poster
+from app.sharing.card import Card, make_card
 
 
 @bp.get("/ma-signature/partager")
@@ -19,6 +19,8 @@ def share() -> ResponseReturnValue:
 @bp.get("/ma-signature/affiche.pdf")
 def poster() -> ResponseReturnValue:
     """Draw the poster, for the owner alone: a stranger cannot make the server draw."""
+    from app.sharing.poster import draw_poster
+
     attached = {"Content-Disposition": "attachment; filename=affiche.pdf"}
     return Response(draw_poster(_load_card()), mimetype="application/pdf", headers=attached)
 
@@ -29,4 +31,4 @@ def _load_card() -> Card:
     if entry is None:
         flash("Votre signature n’est pas dans le registre public pour l’instant : il n’y a rien à partager.")
         abort(redirect(url_for(".my_signature"), code=303))
-    return card(entry)
+    return make_card(entry)

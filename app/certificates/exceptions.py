@@ -1,32 +1,32 @@
-"""What drawing, sealing and examining come to. Imports nothing heavy: pages and couriers ask it."""
+"""The errors and results of drawing, sealing and checking. Imports nothing heavy: views and worker use it."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class CertificateError(Exception):
-    """The document cannot be made whole, so nothing leaves. The message says why, for the log."""
+    """The document cannot be made whole, so nothing is sent. The message says why, for the log."""
 
 
 class SealError(CertificateError):
-    """The document could not be sealed."""
+    """The document cannot be sealed."""
 
 
 class SealDelayed(SealError):
-    """The timestamp authority did not answer, or not well: try again later."""
+    """The timestamp authority failed: retry later."""
 
 
 class Verdict(Enum):
-    """What the bytes of a file say of our seal."""
+    """What the bytes of a file say about its seal."""
 
-    INTACT = "intact"  # sealed by us, and nothing of it differs
+    INTACT = "intact"  # sealed with a key of ours, unchanged
     BROKEN = "broken"  # bears our seal or claims to, and is not what we sealed
-    NONE = "none"  # nothing of ours
+    NONE = "none"  # no seal of ours
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What was found in a file; the numbers prove nothing unless it is intact."""
+class SealCheck:
+    """The result of checking a file. The numbers prove nothing unless the seal is intact."""
 
     verdict: Verdict
-    numbers: tuple[str, ...]  # of certificates, as printed, in the order they come
+    numbers: tuple[str, ...]  # of certificates, as printed, in their order in the file

@@ -1,15 +1,15 @@
-"""The certificate drawn in pieces: the page of `pdf.plain_certificate_pdf`, in a fraction of its time.
+"""The certificate as a PDF, made of cached fragments: the page of xhtml2pdf in a fraction of its time.
 
-Each block of templates/certificates/certificate.html is a piece, which xhtml2pdf lays out. From one
-certificate to the next are kept:
+xhtml2pdf lays out each block of templates/certificates/certificate.html as one fragment. From one certificate
+to the next, two things are cached:
 
 * the style sheet, parsed once, with its fonts;
-* what the pieces drew that come again: the sheet, the heading, a panel, a commitment taken on some day or not
-  taken. They are found by their very HTML, so that none says what another one said. What is personal is never
-  kept.
+* the PDF operators of the fragments that recur: the sheet, the heading, a panel, a commitment taken on one
+  day or not taken. The cache key is their HTML, so that no certificate prints the words of another one.
+  Fragments with personal data are never cached.
 
-This leans on the inside of xhtml2pdf and reportlab: pyproject.toml names their exact versions, and the tests
-hold its pages against the plain ones.
+This depends on internals of xhtml2pdf and reportlab: pyproject.toml pins their exact versions, and the tests
+compare its pages with those of a plain call of xhtml2pdf.
 """
 
 from copy import copy
@@ -23,7 +23,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfbase.pdfmetrics import getFont
 from reportlab.pdfgen.canvas import Canvas
-from segno.utils import matrix_to_lines  # type: ignore[attr-defined] # it is there, but not in the types
+from segno.utils import matrix_to_lines  # type: ignore[attr-defined] # missing in the types of segno
 from xhtml2pdf.config.resources import use_policy
 from xhtml2pdf.context import pisaContext
 from xhtml2pdf.document import pisaStory
@@ -31,66 +31,49 @@ from xhtml2pdf.files import cleanFiles
 from xhtml2pdf.util import reset_caches
 from xhtml2pdf.xhtml2pdf_reportlab import PRODUCER
 
+from app.certificates import pdf
 from app.certificates.exceptions import CertificateError
-from app.certificates.pdf import (
-    DOCUMENT,
-    HEAD,
-    INK,
-    POLICY,
-    certificate_rows,
-    certificate_values,
-    hearing,
-    qr_code,
-    rendering,
-    unbroken,
-)
 from app.certificates.snapshot import Snapshot
 
 TEMPLATE = "certificates/certificate.html"
 CODE = 25 * mm  # the side of the QR code
-
-#: Their types name nothing of the inside that is used here.
-Page: TypeAlias = Any  # reportlab's Canvas
-Frame: TypeAlias = Any  # xhtml2pdf's PmlFrame
-
-#: How many pieces are kept, of some 4 kB each: ten commitments on a hundred different days.
-KEPT = 1024
+Page: TypeAlias = Any  # reportlab's Canvas, whose types lack the internals used here
+#: The largest number of cached fragments, of some 4 kB each: ten commitments on a hundred different days.
+CACHE_SIZE = 1024
 
 
-class Piece(NamedTuple):
-    """What a block drew at the top of its frame."""
+class Fragment(NamedTuple):
+    """What one block of the template prints at the top of its frame."""
 
     operators: str  # of PDF
     height: float  # in points
 
 
-def certificate_pdf(snapshot: Snapshot) -> bytes:
-    """Draw the certificate on one A4 page. Raises: CertificateError."""
-    values = certificate_values(snapshot)
-    rows = certificate_rows(snapshot)
-    with rendering:
+def draw_certificate(snapshot: Snapshot) -> bytes:
+    """Return the certificate on one A4 page. Raises: CertificateError."""
+    values = pdf.certificate_values(snapshot)
+    rows = pdf.certificate_rows(snapshot)
+    with pdf.render_lock:
         try:
-            press = _press(_block("style", values))
-            # What is kept comes before the page begins: it decides how a page numbers its characters.
-            sheet = press.kept("sheet", _block("sheet", values))
-            plate = press.kept("plate", _block("plate", values))
-            heading = press.kept("body", _block("heading", values))
-            panels = [
-                press.kept("body", _block("panels", {"rows": [row if row is one else None for row in rows]}))
-                for one in rows
-            ]
-            commitments = [press.kept("body", _block("commitment", {"row": row})) for row in rows]
+            renderer = _renderer(_block("style", values))
+            # Cached fragments come before the page: they decide how each page numbers its characters.
+            sheet = renderer.cached("sheet", _block("sheet", values))
+            plate = renderer.cached("plate", _block("plate", values))
+            heading = renderer.cached("body", _block("heading", values))
+            single = [[row if row is one else None for row in rows] for one in rows]
+            panels = [renderer.cached("body", _block("panels", {"rows": row})) for row in single]
+            commitments = [renderer.cached("body", _block("commitment", {"row": row})) for row in rows]
 
-            page = press.page()
+            page = renderer.new_page()
             page.setTitle(values["title"])
             page.setAuthor(snapshot.organisation)
             page.setSubject(snapshot.title)
-            who = press.drawn(page, "body", _block("who", values))
-            foot = press.drawn(page, "foot", _block("foot", values))
+            who = renderer.draw(page, "body", _block("who", values))
+            foot = renderer.draw(page, "foot", _block("foot", values))
 
-            for piece in (sheet, plate, foot, _code(snapshot.url, press.frames["code"])):
-                _place(page, piece)
-            used = max(HEAD, heading.height + who.height)
+            for fragment in (sheet, plate, foot, _draw_code(snapshot.url, renderer.frames["code"])):
+                _place(page, fragment)
+            used = max(pdf.HEAD, heading.height + who.height)
             top = (used - heading.height - who.height) / 2
             _place(page, heading, top)
             _place(page, who, top + heading.height)
@@ -100,10 +83,10 @@ def certificate_pdf(snapshot: Snapshot) -> bytes:
             for commitment in commitments:
                 _place(page, commitment, used)
                 used += commitment.height
-            if used > press.frames["body"].height:
+            if used > renderer.frames["body"].height:
                 raise CertificateError(f"{TEMPLATE}: takes more than one page")
-            pdf: bytes = page.getpdfdata()
-            return pdf
+            content: bytes = page.getpdfdata()
+            return content
         finally:
             cleanFiles()
             reset_caches()
@@ -112,62 +95,55 @@ def certificate_pdf(snapshot: Snapshot) -> bytes:
 def _block(name: str, values: dict[str, Any]) -> str:
     """Render one block of the template."""
     template = current_app.jinja_env.get_template(TEMPLATE)
-    return unbroken("".join(template.blocks[name](template.new_context(values))))
+    return pdf.replace_narrow_spaces("".join(template.blocks[name](template.new_context(values))))
 
 
-def _place(page: Page, piece: Piece, down: float = 0) -> None:
-    """Put a piece on the page, so many points below the top of its frame."""
-    page.addLiteral(f"q 1 0 0 1 0 {-down:.4f} cm\n{piece.operators}\nQ")
+def _place(page: Page, fragment: Fragment, down: float = 0) -> None:
+    """Put a fragment on the page, ``down`` points below the top of its frame."""
+    page.addLiteral(f"q 1 0 0 1 0 {-down:.4f} cm\n{fragment.operators}\nQ")
 
 
-def _code(url: str, frame: Frame) -> Piece:
-    """Draw the QR code in the top left corner of a frame: the lines that segno writes into an SVG."""
-    red, green, blue = HexColor(INK).rgb()
-    matrix = qr_code(url).matrix
+def _draw_code(url: str, frame: Any) -> Fragment:
+    """Return the QR code, in the top left corner of a frame, with the lines that segno writes into an SVG."""
+    red, green, blue = HexColor(pdf.INK).rgb()
+    matrix = pdf.qr_code(url).matrix
     module = CODE / len(matrix)
     lines = "\n".join(f"{x1} {y1} m {x2} {y2} l" for (x1, y1), (x2, y2) in matrix_to_lines(matrix, 0, 0.5))
     place = f"{module:.6f} 0 0 {-module:.6f} {frame.x1:.4f} {frame.y1 + frame.height:.4f} cm"
-    return Piece(f"{place}\n1 w {red:.6f} {green:.6f} {blue:.6f} RG\n{lines} S", CODE)
+    return Fragment(f"{place}\n1 w {red:.6f} {green:.6f} {blue:.6f} RG\n{lines} S", CODE)
 
 
-class _Context(pisaContext):  # type: ignore[misc] # xhtml2pdf has no types
-    """A document whose style sheet was parsed already, in another one."""
+class _StyledContext(pisaContext):  # type: ignore[misc] # xhtml2pdf has no types
+    """An xhtml2pdf document that reuses the parsed style sheet of another one."""
 
     def __init__(self, styled: pisaContext) -> None:
-        super().__init__(DOCUMENT)
-        for name in (
-            "css",
-            "cssAttributeNames",
-            "cssCascade",
-            "cssCustomNames",
-            "cssParser",
-            "cssPositionalTags",
-            "fontList",
-        ):
-            setattr(self, name, getattr(styled, name))
+        super().__init__(pdf.DOCUMENT)
+        self.css, self.cssCascade, self.cssParser = styled.css, styled.cssCascade, styled.cssParser
+        self.cssAttributeNames, self.cssCustomNames = styled.cssAttributeNames, styled.cssCustomNames
+        self.cssPositionalTags, self.fontList = styled.cssPositionalTags, styled.fontList
 
     def parseCSS(self) -> None:
-        """Keep what is there."""
+        """Do nothing: the style sheet is parsed already."""
 
 
-class Press:
-    """A style sheet with its frames and fonts, and the pieces that are kept."""
+class Renderer:
+    """One style sheet with its frames and fonts, and the cache of its fragments."""
 
     def __init__(self, style: str) -> None:
-        self.styled = pisaContext(DOCUMENT)
-        with hearing(TEMPLATE):
-            pisaStory(style, context=self.styled, encoding="utf-8", resource_policy=POLICY)
+        self.styled = pisaContext(pdf.DOCUMENT)
+        with pdf.raise_on_warnings(TEMPLATE):
+            pisaStory(style, context=self.styled, encoding="utf-8", resource_policy=pdf.POLICY)
         template = self.styled.templateList["body"]
         self.frames = {frame.id: frame for frame in (*template.frames, *template.pisaStaticList)}
-        #: The characters of all pieces kept so far, per font, in the order they came.
+        #: The characters of all cached fragments, by font, in the order of their first use.
         self.alphabets: dict[str, str] = {}
-        self.kept = lru_cache(KEPT)(self._kept)
+        self.cached = lru_cache(CACHE_SIZE)(self._draw_alone)
 
-    def page(self) -> Page:
-        """Begin a page.
+    def new_page(self) -> Page:
+        """Return an empty page whose fonts number the characters of the cached fragments first.
 
-        A font numbers its characters in the order that a document uses them. Every page begins with those of
-        the kept pieces, whose operators then mean the same on all pages.
+        A font numbers its characters in the order in which a document uses them. With the same numbers on all
+        pages, the operators of a cached fragment mean the same on all pages.
         """
         page: Page = Canvas(BytesIO(), pagesize=A4, lang="fr")
         page.setProducer(PRODUCER)
@@ -177,27 +153,27 @@ class Press:
                 font.getSubsetInternalName(subset, page._doc)
         return page
 
-    def drawn(self, page: Page, frame: str, html: str) -> Piece:
-        """Draw a piece with the fonts of a page, where it may then be placed. Raises: CertificateError."""
-        context = _Context(self.styled)
+    def draw(self, page: Page, frame: str, html: str) -> Fragment:
+        """Return a fragment drawn with the fonts of a page. Raises: CertificateError."""
+        context = _StyledContext(self.styled)
         space = copy(self.frames[frame])
         before = len(page._code)
-        with hearing(TEMPLATE), use_policy(POLICY):
-            pisaStory(html, context=context, default_css="", encoding="utf-8", resource_policy=POLICY)
+        with pdf.raise_on_warnings(TEMPLATE), use_policy(pdf.POLICY):
+            pisaStory(html, context=context, default_css="", encoding="utf-8", resource_policy=pdf.POLICY)
             space.addFromList(context.story, page)
         if context.story:
             raise CertificateError(f"{TEMPLATE}: more than the frame {frame} holds")
         operators = page._code[before:]
         del page._code[before:]
-        return Piece("\n".join(operators), space.y1 + space.height - space._y)
+        return Fragment("\n".join(operators), space.y1 + space.height - space._y)
 
-    def _kept(self, frame: str, html: str) -> Piece:
-        """Draw a piece on a page of its own, to be kept."""
-        page = self.page()
-        piece = self.drawn(page, frame, html)
+    def _draw_alone(self, frame: str, html: str) -> Fragment:
+        """Return a fragment drawn on a page of its own, to be cached."""
+        page = self.new_page()
+        fragment = self.draw(page, frame, html)
         for font in page._doc.delayedFonts:
             self.alphabets[font.fontName] = "".join(map(chr, font.state[page._doc].assignments))
-        return piece
+        return fragment
 
 
-_press = cache(Press)
+_renderer = cache(Renderer)

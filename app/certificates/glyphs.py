@@ -1,4 +1,4 @@
-"""Which characters the faces of the certificate can print. Imports nothing heavy: forms ask it."""
+"""Which characters the fonts of the certificate can print. Imports nothing heavy: forms use it."""
 
 from functools import cache
 from pathlib import Path
@@ -7,7 +7,7 @@ COVERAGE = Path(__file__).parent / "assets" / "fonts" / "coverage.txt"
 
 
 def missing_characters(text: str) -> list[str]:
-    """Return the characters that cannot be printed, each once, in the order they come."""
+    """Return the characters that no font can print, each once, in their order."""
     printable = _printable()
     return [c for c in dict.fromkeys(text) if ord(c) not in printable]
 

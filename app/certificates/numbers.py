@@ -2,7 +2,7 @@
 
 Twelve characters of a 31-letter alphabet (without 0 O, 1 I and Z), printed ``XXXX-XXXX-XXXX``. Eleven are
 random (54 bits). The last makes the weighted sum a multiple of 31; since 31 is prime and the weights differ,
-any one wrong character and any two swapped ones are noticed (the scheme of ISBN-10, in another base).
+any one wrong character and any two swapped ones are detected (the scheme of ISBN-10, in another base).
 """
 
 import re
@@ -11,20 +11,18 @@ import unicodedata
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXY"
 _RANDOM = 11
-#: As printed: twelve characters and two hyphens.
-LENGTH = _RANDOM + 1 + 2
 
 
-def new_number() -> str:
-    """Draw a fresh number."""
+def generate_number() -> str:
+    """Return a new random number."""
     body = "".join(secrets.choice(ALPHABET) for _ in range(_RANDOM))
     return _print(body + _check_character(body))
 
 
 def parse_number(typed: str) -> str | None:
-    """Return the number as printed, or None when it cannot be one: a slip of the finger.
+    """Return the number as printed, or None if it cannot be one: a typing mistake.
 
-    What comes before it on the certificate may be copied too: « n° », or the address that ends with it.
+    The text before it on the certificate may be copied too: « n° », or the URL that ends with it.
     """
     copied = re.split(r"[/№]|[nN]\s?[°º]", typed.strip(" /"))[-1]
     number = "".join(c for c in unicodedata.normalize("NFKC", copied).upper() if c.isalnum())

@@ -1,189 +1,127 @@
-"""The two documents on paper: the certificate of a signature, and the blank charter."""
+"""The blank charter as a PDF, and what all PDF documents share: fonts, sizes, QR code, errors."""
 
 import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from io import BytesIO
+from logging.handlers import BufferingHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import segno
 from flask import render_template
 from pypdf import PdfReader
 from reportlab import rl_config
-from reportlab.pdfbase.ttfonts import TTFont
 from xhtml2pdf import pisa
 from xhtml2pdf.config.resources import ResourceAccessPolicy
 
 from app.certificates.exceptions import CertificateError
-from app.certificates.fillable import fillable
-from app.certificates.glyphs import missing_characters
+from app.certificates.fillable import add_form_fields
+from app.certificates.fonts import BOLD, FONT_FILES, REGULAR, TITLE, Line, set_line, set_name
 from app.certificates.snapshot import Snapshot
 from app.content.charter import Charter, Commitment
 from app.french import before_list, commitments_of, long_date
 
-# Fonts without the characters that no word uses, and streams in bytes rather than letters.
+# Smaller files: fonts without ASCII characters that no text uses, streams as bytes instead of ASCII 85.
 rl_config.ttfAsciiReadable = 0
 rl_config.useA85 = 0
 
 ASSETS = Path(__file__).parent / "assets"
-#: Names no file: what the relative addresses of a document start from.
-DOCUMENT = str(ASSETS / "document.html")
+DOCUMENT = str(ASSETS / "document.html")  # no file: the base of the relative URLs in a document
 POLICY = ResourceAccessPolicy.server(base_dir=ASSETS, allow_remote=False)
 
 INK = "#1B1A17"
-HEAD = 219.7  # how high the upper part of a certificate is at least, in points
-#: How wide a line may be, in points: across the page, in the plate on top, beside the QR code.
+HEAD = 219.7  # minimum height of the upper part of a certificate, in points
+#: Maximum widths of a line, in points: across the page, in the plate on top, beside the QR code.
 LINE, PLATE, FOOT = 450.0, 175.0, 320.0
-NAME_SIZE, SMALLEST_ON_ONE_LINE, NAME_SIZE_ON_TWO_LINES = 30.0, 13.0, 18.0
 
-#: xhtml2pdf keeps fonts and styles in module globals, and what it logs must be heard by the one
-#: document that it is about: one drawing at a time.
-rendering = threading.Lock()
+#: xhtml2pdf keeps fonts and styles in module globals, and its log does not name the document.
+render_lock = threading.Lock()
 
 
-@dataclass(frozen=True)
-class Line:
-    """One text as it is printed."""
-
-    text: str
-    font: str  # a family of templates/certificates/_style.css
-    size: float  # in points
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the certificate."""
+class Row(NamedTuple):
+    """One commitment on the certificate."""
 
     commitment: Commitment
     taken_on: str | None
 
 
-def plain_certificate_pdf(snapshot: Snapshot) -> bytes:
-    """Draw the certificate as xhtml2pdf is meant to be called: what `fast` is held against."""
-    return draw(
-        "certificates/certificate.html",
-        qr=qr_code(snapshot.url).svg_data_uri(border=0, dark=INK),
-        rows=certificate_rows(snapshot),
-        **certificate_values(snapshot),
-    )
-
-
 def certificate_rows(snapshot: Snapshot) -> list[Row]:
-    """Return what is printed of each commitment."""
-    return [
-        Row(c, long_date(snapshot.taken[c.number]) if c.number in snapshot.taken else None)
-        for c in snapshot.commitments
-    ]
+    """Return the commitments as the certificate prints them."""
+    days = {number: long_date(day) for number, day in snapshot.taken.items()}
+    return [Row(commitment, days.get(commitment.number)) for commitment in snapshot.commitments]
 
 
 def certificate_values(snapshot: Snapshot) -> dict[str, Any]:
-    """Return what else templates/certificates/certificate.html needs, but for the QR code."""
+    """Return the values of templates/certificates/certificate.html, except the rows and the QR code."""
     preposition, _, commune = snapshot.at.partition(" ")
+    names = set_name(snapshot.full_name, size=30.0, smallest=13.0, on_two_lines=18.0, width=LINE)
     return {
         "title": f"Certificat d’engagement n° {snapshot.number}",
         "snapshot": snapshot,
-        "campaign": one_line(snapshot.campaign, "Titre", 12.0, PLATE),
+        "campaign": fit_line(snapshot.campaign, TITLE, 12.0, PLATE),
         "head": HEAD,
-        "names": name_lines(snapshot.full_name),
+        "names": [_round_down(line) for line in names],
         "role": before_list(snapshot.role) if snapshot.list_name else snapshot.role,
-        "list_name": _words(snapshot.list_name) if snapshot.list_name else None,
+        "list_name": _fit_words(snapshot.list_name) if snapshot.list_name else None,
         "preposition": preposition,
-        "commune": _words(commune),
+        "commune": _fit_words(commune),
         "count": commitments_of(snapshot.count, len(snapshot.commitments)),
         "issued_on": long_date(snapshot.issued_on),
-        "url": one_line(snapshot.url, "Texte", 10.0, FOOT),
+        "url": fit_line(snapshot.url, BOLD, 10.0, FOOT),
     }
-
-
-def charter_pdf(charter: Charter, url: str) -> bytes:
-    """Draw the blank charter on one A4 page; ``url`` is the site's. Raises: CertificateError."""
-    drawn = draw(
-        "certificates/charter.html",
-        campaign=one_line(charter.campaign.name, "Titre", 12.0, PLATE),
-        charter=charter,
-        url=one_line(url, "Texte", 10.0, FOOT),
-        qr=qr_code(url).svg_data_uri(border=0, dark=INK),
-    )
-    return fillable(drawn, ASSETS / "fonts" / "AtkinsonHyperlegibleNext-Regular.ttf")
-
-
-def name_lines(name: str) -> list[Line]:
-    """Set a name on one line, as large as it holds, or on two where it would be too small."""
-    name, font = _printable(name, "Titre")
-    size = _fit(name, font, NAME_SIZE)
-    if size >= SMALLEST_ON_ONE_LINE:
-        return [Line(name, font, size)]
-    halves = _halve(name)
-    size = min(_fit(half, font, NAME_SIZE_ON_TWO_LINES) for half in halves)
-    return [Line(half, font, size) for half in halves]
-
-
-def _words(text: str) -> Line:
-    """Set a text that wraps between words, small enough for its longest word and for two lines."""
-    text, font = _printable(text, "Texte")
-    whole = _fit(text, font, 12.0, 1.6 * LINE)
-    return Line(text, font, min((_fit(word, font, whole) for word in text.split()), default=whole))
-
-
-def one_line(text: str, font: str, largest: float, width: float) -> Line:
-    """Set a text of ours on one line."""
-    return Line(text, font, _fit(text, font, largest, width))
-
-
-def _printable(text: str, font: str) -> tuple[str, str]:
-    """Return the text without what no face has, and the family that has all of it.
-
-    One face draws the whole text: a name half in one and half in another looks broken.
-    """
-    for character in missing_characters(text):
-        text = text.replace(character, "\N{REPLACEMENT CHARACTER}")
-    glyphs = _face(font).face.charToGlyph
-    return text, font if all(ord(c) in glyphs for c in text) else "Secours"
-
-
-def _fit(text: str, font: str, largest: float, width: float = LINE) -> float:
-    """Return the size, at most ``largest``, at which the text holds on one line."""
-    natural = _face(font).stringWidth(text, 1)
-    return min(largest, int(10 * width / natural) / 10) if natural else largest
-
-
-def _halve(text: str) -> tuple[str, str]:
-    """Cut at the space that is the nearest to the middle, or in the middle when there is none."""
-    spaces = [i for i, c in enumerate(text) if c == " "]
-    cut = min(spaces or [len(text) // 2], key=lambda i: abs(2 * i - len(text)))
-    return text[:cut], text[cut:].lstrip()
-
-
-def qr_code(url: str) -> segno.QRCode:
-    """Make the code. Every mask is read; trying them all would take half the time of a certificate."""
-    return segno.make_qr(url, error="m", mask=3)
 
 
 @cache
-def _face(font: str) -> TTFont:
-    """Read a face, to measure with it."""
-    files = {
-        "Titre": "BricolageGrotesque-48pt-ExtraBold.ttf",
-        "Texte": "AtkinsonHyperlegibleNext-Bold.ttf",
-        "Secours": "NotoSans-Bold.ttf",
-    }
-    return TTFont(font, str(ASSETS / "fonts" / files[font]))
+def draw_charter(charter: Charter, url: str) -> bytes:
+    """Return the blank charter on one A4 page; ``url`` is the site's. Raises: CertificateError."""
+    pdf = draw_pdf(
+        "certificates/charter.html",
+        campaign=fit_line(charter.campaign.name, TITLE, 12.0, PLATE),
+        charter=charter,
+        url=fit_line(url, BOLD, 10.0, FOOT),
+        qr=qr_code(url).svg_data_uri(border=0, dark=INK),
+    )
+    return add_form_fields(pdf, FONT_FILES[REGULAR])
 
 
-def unbroken(html: str) -> str:
+def fit_line(text: str, font: str, size: float, width: float) -> Line:
+    """Return a text of ours on one line, at most ``size`` high and ``width`` wide, in tenths of a point.
+
+    A character that no font has stays in it, so that the error of `draw_pdf` names it.
+    """
+    return _round_down(replace(set_line(text, font, size=size, width=width), text=text))
+
+
+def _fit_words(text: str) -> Line:
+    """Return a text that wraps between words, small enough for its longest word and for two lines."""
+    whole = set_line(text, BOLD, size=12.0, width=1.6 * LINE)
+    sizes = [set_line(word, whole.font, size=whole.size, width=LINE).size for word in whole.text.split()]
+    return _round_down(replace(whole, size=min(sizes, default=whole.size)))
+
+
+def _round_down(line: Line) -> Line:
+    return replace(line, size=int(10 * line.size) / 10)
+
+
+def qr_code(url: str) -> segno.QRCode:
+    """Return the QR code of a URL. Readers accept any mask; trying all eight doubles the drawing time."""
+    return segno.make_qr(url, error="m", mask=3)
+
+
+def replace_narrow_spaces(html: str) -> str:
     """Replace narrow no-break spaces: Atkinson lacks them, and xhtml2pdf breaks lines there."""
     return html.replace("\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}")
 
 
-def draw(template: str, **values: object) -> bytes:
-    """Render a template, then draw it with our own fonts and pictures only."""
-    html = unbroken(render_template(template, **values))
+def draw_pdf(template: str, **values: object) -> bytes:
+    """Return a template as a PDF of one page, with local files only. Raises: CertificateError."""
+    html = replace_narrow_spaces(render_template(template, **values))
     page = BytesIO()
-    with rendering, hearing(template):
+    with render_lock, raise_on_warnings(template):
         result = pisa.CreatePDF(html, dest=page, path=DOCUMENT, encoding="utf-8", resource_policy=POLICY)
     if result.err:
         raise CertificateError(f"{template}: xhtml2pdf failed")
@@ -193,17 +131,16 @@ def draw(template: str, **values: object) -> bytes:
 
 
 @contextmanager
-def hearing(what: str) -> Iterator[None]:
-    """Hear what xhtml2pdf only logs: a picture, a glyph or a frame left out. Raises: CertificateError."""
-    complaints: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    # A class of its own would say no more than this one line. (mypy: a method is replaced.)
-    handler.emit = lambda record: complaints.append(record.getMessage().partition("\n")[0])  # type: ignore[method-assign]
+def raise_on_warnings(template: str) -> Iterator[None]:
+    """Raise CertificateError if xhtml2pdf logs a warning: it leaves out a picture, a glyph or a frame."""
+    handler = BufferingHandler(capacity=1_000_000)
+    handler.setLevel(logging.WARNING)
     logger = logging.getLogger("xhtml2pdf")
     logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
-    if complaints:
-        raise CertificateError(f"{what}: {'; '.join(complaints)}")
+    if handler.buffer:
+        warnings = [record.getMessage().partition("\n")[0] for record in handler.buffer]
+        raise CertificateError(f"{template}: {'; '.join(warnings)}")

@@ -1,9 +1,9 @@
-"""What a certificate says: the values that its PDF and its HTML twin both show."""
+"""What a certificate says: the values that its PDF and its HTML page both show."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from app.content.charter import Commitment
 from app.french import long_date
@@ -34,64 +34,59 @@ class Snapshot:
 
     @property
     def count(self) -> int:
-        """How many commitments were taken."""
+        """The number of commitments taken."""
         return len(self.taken)
 
     @property
     def filename(self) -> str:
         """The name of the PDF, in ASCII: ``certificat-ELODIE-MARTIN-SARLAT-LA-CANEDA.pdf``."""
-        words = fold(f"{self.full_name} {self.commune}").encode("ascii", "ignore").decode().split()
-        return "-".join(["certificat", *(word.upper() for word in words)]) + ".pdf"
+        words = fold(f"{self.full_name} {self.commune}").encode("ascii", "ignore").decode().upper().split()
+        return "-".join(["certificat", *words]) + ".pdf"
 
-    def says_the_same_as(self, other: Self) -> bool:
-        """Whether both say that the same person took the same commitments, on the same days."""
-        return self._facts == other._facts
-
-    @property
-    def _facts(self) -> tuple[object, ...]:
-        return (self.edition, self.full_name, self.role, self.list_name, self.insee, dict(self.taken))
+    def matches(self, other: Self) -> bool:
+        """Return True if both say that the same person took the same commitments on the same days."""
+        facts = ("edition", "full_name", "role", "list_name", "insee", "taken")
+        return all(getattr(self, fact) == getattr(other, fact) for fact in facts)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what it says, without what makes it this one: number, day and address."""
-        said = asdict(self)
-        for own in ("number", "issued_on", "url"):
-            del said[own]
-        said["taken"] = {str(number): day.isoformat() for number, day in self.taken.items()}
-        return said
+        """Return the content to store: all fields but number, day and URL, which the row has."""
+        content = asdict(self)
+        for stored in ("number", "issued_on", "url"):
+            del content[stored]
+        content["taken"] = {str(number): day.isoformat() for number, day in self.taken.items()}
+        return content
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any], *, number: str, issued_on: date, url: str) -> Self:
-        """Read again what `to_json` wrote."""
+    def from_json(cls, content: Mapping[str, Any], *, number: str, issued_on: date, url: str) -> Self:
+        """Return the snapshot that `to_json` stored."""
         values = {
-            **said,
-            "commitments": tuple(Commitment(**commitment) for commitment in said["commitments"]),
-            "taken": {int(n): date.fromisoformat(day) for n, day in said["taken"].items()},
+            **content,
+            "commitments": tuple(Commitment(**commitment) for commitment in content["commitments"]),
+            "taken": {int(n): date.fromisoformat(day) for n, day in content["taken"].items()},
         }
         return cls(number=number, issued_on=issued_on, url=url, **values)
 
 
-@dataclass(frozen=True)
-class Change:
-    """One thing that a former certificate says otherwise; all three in French."""
+class Change(NamedTuple):
+    """One difference between two snapshots; all three texts are in French."""
 
     what: str
     before: str
     after: str
 
 
-def changes(former: Snapshot, present: Snapshot) -> list[Change]:
-    """List what has changed since a former certificate, in the order of its lines."""
-    lines = [
-        ("Nom", former.full_name, present.full_name),
-        ("Qualité", former.role, present.role),
-        ("Liste", former.list_name or "sans liste", present.list_name or "sans liste"),
-        ("Commune", former.commune, present.commune),
-        *(
-            (f"Engagement {c.number}", _answer(former, c.number), _answer(present, c.number))
-            for c in former.commitments
-        ),
+def list_changes(former: Snapshot, present: Snapshot) -> list[Change]:
+    """Return what has changed since a former certificate, in the order of its lines."""
+    changes = [
+        Change("Nom", former.full_name, present.full_name),
+        Change("Qualité", former.role, present.role),
+        Change("Liste", former.list_name or "sans liste", present.list_name or "sans liste"),
+        Change("Commune", former.commune, present.commune),
     ]
-    return [Change(*line) for line in lines if line[1] != line[2]]
+    for commitment in former.commitments:
+        number = commitment.number
+        changes.append(Change(f"Engagement {number}", _answer(former, number), _answer(present, number)))
+    return [change for change in changes if change.before != change.after]
 
 
 def _answer(snapshot: Snapshot, number: int) -> str:

@@ -6,15 +6,20 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.certificates import current, examine_file
 from app.certificates.exceptions import Verdict
+from app.certificates.issue import (
+    find_certificate,
+    find_certificate_by_hash,
+    load_snapshot,
+    replaced_at,
+    take_snapshot,
+)
 from app.certificates.key import seal_key
 from app.certificates.numbers import parse_number
-from app.certificates.snapshot import changes
+from app.certificates.snapshot import list_changes
 from app.clock import now
 from app.models import Certificate
 from app.register import queries
-from app.signatures import lookup
 from app.web.csrf import csrf
 from app.web.http_cache import FIXED, unless_known, unless_same
 from app.web.rate_limits import limited, limited_when_unknown
@@ -44,6 +49,8 @@ def verify() -> ResponseReturnValue:
 @limited("RATELIMIT_FILES")
 def verify_file() -> ResponseReturnValue:
     """Say whether a file is a certificate of ours, byte for byte. It is read in memory and never kept."""
+    from app.certificates.seal import check_seal
+
     request.max_content_length = FILE_MAX
     try:
         file = request.files.get("fichier")
@@ -52,11 +59,11 @@ def verify_file() -> ResponseReturnValue:
     content = file.read() if file else b""
     if not content:
         return _verify(problem="Choisissez le fichier PDF du certificat."), 422
-    issued = lookup.certificate_of_file(hashlib.sha256(content).hexdigest())
+    issued = find_certificate_by_hash(hashlib.sha256(content).hexdigest())
     if issued:
         return _certificate(issued.number, issued, is_file=True)
-    found = examine_file(content, seal_key.certificates)
-    known = next(filter(None, map(lookup.certificate, found.numbers)), None)
+    found = check_seal(content, seal_key.certificates)
+    known = next(filter(None, map(find_certificate, found.numbers)), None)
     if found.verdict is Verdict.INTACT and found.numbers and known is None:  # ours, and erased since
         return _certificate(found.numbers[0], None, is_file=True)
     quoted = known.number if known else None
@@ -76,7 +83,7 @@ def certificate(number: str) -> ResponseReturnValue:
         return _verify(typed=number, slip=True), 404
     if parsed != number:
         return redirect(url_for(".certificate", number=parsed), code=303)
-    issued = lookup.certificate(parsed)
+    issued = find_certificate(parsed)
     if issued is None:
         return _verify(verdict="unknown", number=parsed), 404
     return unless_same(make_response(_certificate(parsed, issued)))
@@ -99,16 +106,16 @@ def _certificate(number: str, issued: Certificate | None, *, is_file: bool = Fal
     """Show a genuine certificate; only its number where the rest may not be shown, or is erased (None)."""
     waits = issued is not None and issued.signature.to_list
     shown = issued if issued and not waits and queries.find(issued.signature.code) else None
-    snapshot = current.snapshot_of(shown) if shown else None
-    present = current.snapshot(shown.signature, number, shown.issued_at) if shown else None
+    snapshot = load_snapshot(shown) if shown else None
+    present = take_snapshot(shown.signature, number, shown.issued_at) if shown else None
     return render_template(
         "citizen/certificate.html",
         number=number,
         snapshot=snapshot,
         withdrawn=issued is None or not issued.signature.is_confirmed,
         waits=waits,
-        changes=changes(snapshot, present) if snapshot and present else [],
-        changed_at=current.changed_at(shown) if shown else None,
+        changes=list_changes(snapshot, present) if snapshot and present else [],
+        changed_at=replaced_at(shown) if shown else None,
         code=shown.signature.code if shown else None,
         today=now(),
         is_file=is_file,

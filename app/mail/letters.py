@@ -8,8 +8,7 @@ import flask_mail
 from flask import current_app, render_template, url_for
 from flask_mail import Message
 
-from app.certificates import current
-from app.certificates.issue import is_certifiable, issue
+from app.certificates.issue import is_certifiable, issue_certificate, load_snapshot
 from app.certificates.key import seal_key
 from app.clock import now
 from app.extensions import charter
@@ -66,8 +65,8 @@ def prepare_message(letter: Letter) -> Message | None:
     if letter.kind is LetterKind.ACCESS:
         letter.signature = lookup.at_address(letter.address)[0]
     elif letter.kind is LetterKind.CONFIRMED and letter.signature and is_certifiable(letter.signature):
-        certificate = issue(letter.signature)
-        filename = current.snapshot_of(certificate).filename
+        certificate = issue_certificate(letter.signature)
+        filename = load_snapshot(certificate).filename
         assert certificate.pdf is not None  # of a signature that stands
         message.attach(filename, "application/pdf", certificate.pdf)
     return message

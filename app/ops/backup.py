@@ -25,7 +25,7 @@ from sqlalchemy import Connection, MetaData, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import files
-from app.certificates.key import former_file, open_key, put_back, seal_file
+from app.certificates.key import former_path, key_path, parse_key, restore_key
 from app.database import read_snapshot
 from app.extensions import db
 from app.ops.transfer import (
@@ -334,9 +334,9 @@ def _merge_ledgers(archive: Archive, withdrawn: Mapping[str, datetime]) -> None:
 
 def _try_seal(content: bytes, replace: bool) -> None:
     """Refuse a key that could not be used here, or must not take the place of another."""
-    path = seal_file(current_app)
+    path = key_path()
     try:
-        open_key(content, current_app.config["SEAL_PASSPHRASE"])
+        parse_key(content, current_app.config["SEAL_PASSPHRASE"])
     except ValueError as error:
         words = f"the key of the seal in it cannot be used ({error}): set SEAL_PASSPHRASE as it was"
         raise TransferError(words) from error
@@ -345,12 +345,12 @@ def _try_seal(content: bytes, replace: bool) -> None:
 
 
 def _put_seal_back(archive: Archive, content: bytes, now: datetime) -> Iterator[str]:
-    path = seal_file(current_app)
+    path = key_path()
     if not content:
         yield "the backup holds no key of the seal: the one here stays, or the next start makes it"
         return
     former = archive.small("seal/seal-former.pem")
-    kept = put_back(path, content, former, current_app.config["SEAL_PASSPHRASE"], now)
+    kept = restore_key(path, content, former, current_app.config["SEAL_PASSPHRASE"], now)
     if kept:
         yield f"the key of the seal that was here is kept in {kept}"
     for name in archive.names("seal/seal-2"):
@@ -380,10 +380,10 @@ def _secret_is_kept() -> bool:
 
 def _files() -> Iterator[tuple[str, Path]]:
     """Find what an installation keeps beside its database, by the name that the archive gives it."""
-    seal = seal_file(current_app)
+    seal = key_path()
     found = {
         "seal/seal.p12": seal,
-        "seal/seal-former.pem": former_file(seal),
+        "seal/seal-former.pem": former_path(seal),
         "config.py": Path(current_app.instance_path, "config.py"),
         "erased.txt": retention.ledger_file(),
     }

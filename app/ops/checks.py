@@ -14,7 +14,7 @@ from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.certificates.key import NOTICE, read_key, seal_file
+from app.certificates.key import EXPIRY_NOTICE, key_path, read_key
 from app.config import DEFAULTS, ConfigError, missing_facts
 from app.extensions import charter, db
 from app.french import paris_day
@@ -100,7 +100,7 @@ def _terms() -> Iterator[Finding]:
 
 
 def _seal(now: datetime) -> Finding:
-    file = seal_file(current_app)
+    file = key_path()
     if not file.exists():
         return Finding(Level.WARNING, "seal", f"there is no {file} yet: the next start makes it")
     try:
@@ -111,7 +111,7 @@ def _seal(now: datetime) -> Finding:
         words = f"good from {key.not_before:%Y-%m-%d} to {key.not_after:%Y-%m-%d} only: `flask seal create`"
         return Finding(Level.ERROR, "seal", words)
     days = key.days_left(now)
-    return Finding(Level.WARNING if days < NOTICE else Level.OK, "seal", f"{days} days left")
+    return Finding(Level.WARNING if days < EXPIRY_NOTICE else Level.OK, "seal", f"{days} days left")
 
 
 def _database(now: datetime) -> Iterator[Finding]:
@@ -189,7 +189,7 @@ def _files() -> Finding:
     secret = [
         instance / "secret_key",
         instance / "config.py",
-        seal_file(current_app),
+        key_path(),
         retention.ledger_file(),
     ]
     if db.engine.url.get_backend_name() == "sqlite":

@@ -8,19 +8,18 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from werkzeug.local import LocalProxy
 
-from app.certificates import draw_charter, seal_certificate
 from app.certificates.exceptions import SealError
 from app.certificates.key import (
     KeyUnusable,
     SealKey,
-    former_file,
-    new_seal_key,
-    open_key,
+    former_path,
+    generate_site_key,
+    key_path,
+    parse_key,
     read_key,
     replace_key,
-    seal_file,
 )
-from app.certificates.numbers import new_number
+from app.certificates.numbers import generate_number
 from app.clock import now
 from app.extensions import charter, db
 from app.mail import outbox
@@ -66,7 +65,7 @@ def deliver() -> None:
 @seal.command()
 def show() -> None:
     """Tell whose key it is, and until when it is good."""
-    file = seal_file(current_app)
+    file = key_path()
     _describe(read_key(file, current_app.config["SEAL_PASSPHRASE"]))
     click.echo(f"file:         {file}")
 
@@ -75,7 +74,7 @@ def show() -> None:
 @click.confirmation_option(prompt="Seal with a new key from the next start on?")
 def create() -> None:
     """Make a new key, in the place of the present one, which is kept."""
-    _install(new_seal_key(current_app))
+    _install(generate_site_key())
 
 
 @seal.command("import")
@@ -91,7 +90,7 @@ def create() -> None:
 def import_(file: Path, passphrase: str) -> None:
     """Seal with the PKCS#12 FILE that an authority delivered; the present key is kept."""
     try:
-        key = open_key(file.read_bytes(), passphrase)
+        key = parse_key(file.read_bytes(), passphrase)
     except (OSError, ValueError) as error:
         raise click.ClickException(f"{file} cannot be used: {error}.") from error
     _install(key)
@@ -99,18 +98,21 @@ def import_(file: Path, passphrase: str) -> None:
 
 def _install(key: SealKey) -> None:
     """Try a key for good, then put it in the place of the present one. Raises: ClickException."""
+    from app.certificates.pdf import draw_charter
+    from app.certificates.seal import seal_pdf
+
     try:
         site = f"https://{current_app.config['SERVER_NAME']}/"
-        seal_certificate(draw_charter(charter, site), key, number=new_number())
+        seal_pdf(draw_charter(charter, site), key, number=generate_number())
     except SealError as error:
         raise click.ClickException(f"This key does not seal: {error}. Nothing was changed.") from error
-    file, passphrase = seal_file(current_app), current_app.config["SEAL_PASSPHRASE"]
+    file, passphrase = key_path(), current_app.config["SEAL_PASSPHRASE"]
     try:
         old = read_key(file, passphrase)
     except KeyUnusable:
         old = None
     try:
-        kept = replace_key(file, key, passphrase, old, now())
+        kept = replace_key(file, key.pkcs12(passphrase), old, now())
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
     _describe(read_key(file, passphrase))
@@ -119,14 +121,14 @@ def _install(key: SealKey) -> None:
     if kept and not old:
         click.echo(
             "It cannot be read. For its seals to be known still, append its certificate in PEM, which the "
-            f"site published, to {former_file(file)}."
+            f"site published, to {former_path(file)}."
         )
     click.echo("Restart the site: until then it seals as before.")
 
 
 def _describe(key: SealKey) -> None:
-    click.echo(f"subject:      {key.subject}")
-    click.echo(f"issuer:       {key.issuer}")
+    click.echo(f"subject:      {key.certificate.subject.rfc4514_string()}")
+    click.echo(f"issuer:       {key.certificate.issuer.rfc4514_string()}")
     click.echo(f"valid:        {key.not_before:%Y-%m-%d} to {key.not_after:%Y-%m-%d}")
     click.echo(f"days left:    {key.days_left(now())}")
     click.echo(f"SHA-256:      {key.fingerprint}")

@@ -1,61 +1,83 @@
-"""The badge: an SVG that other sites show, so its letters are outlines and it asks for no other file."""
+"""The badge: an SVG for other sites. Letters are outlines, so that it loads no font and no other file."""
 
 import re
-from functools import cache
+import threading
+from functools import cache, lru_cache
+from io import BytesIO
 from pathlib import Path
 
 from flask import render_template
+from fontTools.pens.svgPathPen import SVGPathPen
+from fontTools.ttLib import TTFont
 from markupsafe import Markup
 
+from app.certificates.fonts import BOLD, FONT_FILES, TITLE, Line, choose_font, set_line, set_name
 from app.content.charter import Commitment
 from app.sharing.card import Card
-from app.sharing.fonts import BOLD, TITLE, Line, outlines, printable, scale, set_line, set_name
 
 IMAGES = Path(__file__).parents[1] / "certificates" / "assets" / "img"
 
 WIDTH, HEIGHT = 360, 146
-#: How wide a line may be beside the rings, and on the ground.
-BESIDE, GROUND = 284, 332
+BESIDE, GROUND = 284, 332  # maximum widths of a line: beside the rings, at the bottom
+
+#: fontTools parses a glyph when it is first drawn: a second thread would draw half of it.
+_glyph_lock = threading.Lock()
 
 
-def badge(card: Card) -> str:
-    """Draw the badge of a public signature."""
+@lru_cache(maxsize=64)  # badges of some 40 kB: browsers ask for each every five minutes
+def draw_badge(card: Card) -> str:
+    """Return the badge of a public signature, as SVG."""
     return _draw(card.full_name, f"a signé {card.count}", card.site, card.commitments, card.taken)
 
 
-def empty_badge(site: str, commitments: tuple[Commitment, ...]) -> str:
-    """Draw the badge of nobody."""
+def draw_empty_badge(site: str, commitments: tuple[Commitment, ...]) -> str:
+    """Return the badge for a signature that is not public, without any name, as SVG."""
     return _draw("Aucune signature", "n’est publiée à cette adresse", site, commitments, frozenset())
 
 
 def _draw(name: str, said: str, site: str, commitments: tuple[Commitment, ...], taken: frozenset[int]) -> str:
+    names = set_name(name, size=24, smallest=15, on_two_lines=19.2, width=BESIDE)
     return render_template(
         "sharing/badge.svg",
-        title=f"{printable(name, TITLE)[0]} {said}",
+        title=f"{choose_font(name, TITLE)[0]} {said}",
         description="\N{NARROW NO-BREAK SPACE}; ".join(c.label for c in commitments if c.number in taken),
-        names=[
-            (line, outlines(line), scale(line)) for line in set_name(name, size=24, smallest=15, width=BESIDE)
-        ],
-        said=_set(said, BOLD, 16.5, BESIDE),
-        site=_set(site, TITLE, 12.5, GROUND),
-        panels=[_panel(c.number, taken=c.number in taken) for c in commitments],
+        names=[_outline(line) for line in names],
+        said=_outline(set_line(said, BOLD, size=16.5, width=BESIDE)),
+        site=_outline(set_line(site, TITLE, size=12.5, width=GROUND)),
+        panels=[_shapes(f"panel-{c.number}{'' if c.number in taken else '-bare'}") for c in commitments],
         rings=_shapes("rings"),
         width=WIDTH,
         height=HEIGHT,
     )
 
 
-def _set(text: str, face: str, size: float, width: float) -> tuple[Line, list[tuple[int, str]], float]:
-    line = set_line(text, face, size=size, width=width)
-    return line, outlines(line), scale(line)
+def _outline(line: Line) -> tuple[Line, list[tuple[int, str]], float]:
+    """Return a line, each letter as an SVG path with its place in units of the font, and their scale."""
+    font = _font(line.font)
+    letters, x = [], 0
+    with _glyph_lock:
+        glyphs = font.getGlyphSet()
+        for character in line.text:
+            name = font.getBestCmap()[ord(character)]
+            pen = SVGPathPen(glyphs)
+            glyphs[name].draw(pen)
+            if path := pen.getCommands():
+                letters.append((x, path))
+            x += font["hmtx"][name][0]
+    return line, letters, line.size / font["head"].unitsPerEm
 
 
-def _panel(number: int, *, taken: bool) -> Markup:
-    return _shapes(f"panel-{number}{'' if taken else '-bare'}")
+@cache
+def _font(font: str) -> TTFont:
+    """Return a font with its tables parsed: threads must not seek in one file."""
+    file = TTFont(BytesIO(FONT_FILES[font].read_bytes()), lazy=True)
+    for table in ("cmap", "glyf", "head", "hmtx"):
+        file[table]
+    return file
 
 
 @cache
 def _shapes(name: str) -> Markup:
-    """Return what a picture of ours draws, without its outermost element."""
-    drawn = (IMAGES / f"{name}.svg").read_text(encoding="utf-8")
-    return Markup(re.sub(r"^<svg[^>]*>|</svg>\s*$", "", drawn))  # noqa: S704  # nosec B704  # a file of ours
+    """Return the content of an SVG file of ours, without its outermost element."""
+    svg = (IMAGES / f"{name}.svg").read_text(encoding="utf-8")
+    return Markup(re.sub(r"^<svg[^>]*>|</svg>\s*$", "", svg))  # noqa: S704  # nosec B704  # a file of ours

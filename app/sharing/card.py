@@ -1,9 +1,13 @@
-"""The words that badge, picture and poster share."""
+"""The public facts of a signature that badge, picture and poster show."""
 
 from dataclasses import dataclass
 
+from flask import url_for
+
 from app.content.charter import Commitment
+from app.extensions import charter, communes
 from app.french import commitments_of
+from app.models import Entry
 
 
 @dataclass(frozen=True)
@@ -32,3 +36,25 @@ class Card:
     def held(self) -> list[Commitment]:
         """The commitments that were taken, in their order."""
         return [commitment for commitment in self.commitments if commitment.number in self.taken]
+
+
+def site_name() -> str:
+    """Return the name of the site: « Charte ESS Dordogne »."""
+    return f"{charter.short_title} {charter.territory.name}"
+
+
+def make_card(entry: Entry) -> Card:
+    """Return the card of a register entry."""
+    return Card(
+        site=site_name(),
+        campaign=charter.campaign.name,
+        title=charter.title,
+        organisation=charter.organisation,
+        commitments=charter.commitments,
+        full_name=entry.full_name,
+        role=entry.role.label,
+        list_name=entry.list_name,
+        at=communes.get_or_placeholder(entry.commune).at,
+        taken=frozenset(entry.taken),
+        url=url_for("citizen.signatory", code=entry.code, _external=True),
+    )

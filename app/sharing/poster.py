@@ -2,31 +2,29 @@
 
 from math import ceil
 
-from app.certificates.pdf import FOOT, INK, draw, one_line, qr_code
+from app.certificates.fonts import BOLD, set_line, set_name
+from app.certificates.pdf import FOOT, INK, draw_pdf, fit_line, qr_code
 from app.content.charter import Commitment
 from app.sharing.card import Card
-from app.sharing.fonts import BOLD, FALLBACK, TITLE, set_line, set_name
 
-#: The families of templates/certificates/_style.css.
-FAMILIES = {TITLE: "Titre", BOLD: "Texte", FALLBACK: "Secours"}
-#: In points: a line of the page, a line of the list, all of the list, its letters and their leading.
+#: In points: widths of the page and of the list; the height of the list, its largest letters and padding.
 WIDTH, LIST_WIDTH, LIST_HEIGHT = 500.0, 450.0, 330.0
-LARGEST, LEADING, MOST_PADDING = 23.0, 1.25, 15.0
+LARGEST, MOST_PADDING = 23.0, 15.0
+LEADING = 1.25  # the height of a line, as a multiple of its size
 
 
-def poster(card: Card) -> bytes:
-    """Draw the poster on one A4 page. Raises: CertificateError."""
+def draw_poster(card: Card) -> bytes:
+    """Return the poster on one A4 page. Raises: CertificateError."""
     preposition, _, commune = card.at.partition(" ")
-    size = _size(card.held)
-    room = (LIST_HEIGHT - _height(card.held, size)) / len(card.held) / 2
-    return draw(
+    size = _list_size(card.held)
+    room = (LIST_HEIGHT - _list_height(card.held, size)) / len(card.held) / 2
+    return draw_pdf(
         "sharing/poster.html",
-        campaign=one_line(card.campaign, "Texte", 12.0, 0.45 * WIDTH),
-        url=one_line(card.url, "Texte", 10.0, FOOT),
+        campaign=fit_line(card.campaign, BOLD, 12.0, 0.45 * WIDTH),
+        url=fit_line(card.url, BOLD, 10.0, FOOT),
         qr=qr_code(card.url).svg_data_uri(border=0, dark=INK),
         card=card,
-        families=FAMILIES,
-        names=set_name(card.full_name, size=44.0, smallest=32.0, width=WIDTH),
+        names=set_name(card.full_name, size=44.0, smallest=32.0, on_two_lines=35.2, width=WIDTH),
         role=card.role[:1].upper() + card.role[1:],
         preposition=preposition,
         commune=set_line(commune, BOLD, size=15.0, width=0.7 * WIDTH),
@@ -35,15 +33,15 @@ def poster(card: Card) -> bytes:
     )
 
 
-def _size(commitments: list[Commitment]) -> float:
-    """Return the size at which the list fills its part of the page, in half points."""
+def _list_size(commitments: list[Commitment]) -> float:
+    """Return the font size at which the list fills its part of the page, in half points."""
     size = LARGEST
-    while _height(commitments, size) > 0.84 * LIST_HEIGHT:
+    while _list_height(commitments, size) > 0.84 * LIST_HEIGHT:
         size -= 0.5
     return size
 
 
-def _height(commitments: list[Commitment], size: float) -> float:
-    """Return how high the lines are, all measured as if they were bold."""
+def _list_height(commitments: list[Commitment], size: float) -> float:
+    """Return the height of the list in points, measured as if every letter were bold."""
     natural = [set_line(c.text, BOLD, size=size, width=LIST_WIDTH).size for c in commitments]
     return sum(ceil(size / fitting) * LEADING * size for fitting in natural)

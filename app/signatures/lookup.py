@@ -4,7 +4,7 @@ from flask import request
 from sqlalchemy import select
 
 from app.extensions import db
-from app.models import Certificate, Signature, Status
+from app.models import Signature, Status
 from app.signatures.rules import Signatory
 
 
@@ -16,16 +16,6 @@ def by_code(code: str) -> Signature | None:
     """
     found = select(Signature).where(Signature.code == code)
     return db.session.scalar(found.with_for_update(key_share=True) if request.method == "POST" else found)
-
-
-def certificate(number: str) -> Certificate | None:
-    """Return the certificate of that number."""
-    return db.session.scalar(select(Certificate).where(Certificate.number == number))
-
-
-def certificate_of_file(sha256: str) -> Certificate | None:
-    """Return the certificate whose PDF has that SHA-256, in hexadecimal."""
-    return db.session.scalar(select(Certificate).where(Certificate.sha256 == sha256))
 
 
 def standing(person: Signature | Signatory, email: str | None = None) -> Signature | None:

@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from app.certificates import current
-from app.extensions import charter
+from app.certificates.issue import load_snapshot
+from app.extensions import charter, communes
 from app.models import Certificate, Consent, Event, Letter, Signature
 
 #: What the codes of the database say; a code that is not here is given as it is.
@@ -52,7 +52,7 @@ FRENCH = {
 def all_held(signature: Signature) -> dict[str, Any]:
     """Return all that is held of the person who signed, ready for JSON; times are in UTC, ISO 8601."""
     texts = _texts(signature)
-    commune = current.commune_of(signature)
+    commune = communes.get_or_placeholder(str(signature.commune))
     return {
         "code": signature.code,
         "etat": _french(signature.status),
@@ -87,9 +87,7 @@ def _texts(signature: Signature) -> Mapping[int, str]:
     """Return the words that were signed: the charter's, or those of a certificate of a former edition."""
     if signature.edition in (None, charter.edition):
         return {c.number: c.text for c in charter.commitments}
-    former = (
-        current.snapshot_of(certificate) for certificate in signature.certificates if certificate.content
-    )
+    former = (load_snapshot(certificate) for certificate in signature.certificates if certificate.content)
     said = next((snapshot for snapshot in former if snapshot.edition == signature.edition), None)
     return {c.number: c.text for c in said.commitments} if said else {}
 

@@ -11,9 +11,8 @@ from flask import Flask, current_app, url_for
 from markupsafe import Markup
 
 from app import french
-from app.certificates.current import commune_of
 from app.clock import now
-from app.extensions import charter
+from app.extensions import charter, communes
 
 
 def init_app(app: Flask) -> None:
@@ -29,7 +28,7 @@ def init_app(app: Flask) -> None:
         percentage=french.percentage,
         commitments_of=french.commitments_of,
         typeset=french.typeset,
-        commune=commune_of,
+        commune=lambda signature: communes.get_or_placeholder(signature.commune),
         panels=lambda numbers: panels(taken=frozenset(numbers)),
         capitalize_first=lambda text: text[:1].upper() + text[1:],
     )

@@ -14,9 +14,8 @@ from pypdf import PdfReader
 
 from app.certificates import fast_pdf
 from app.certificates.exceptions import CertificateError
-from app.certificates.fast_pdf import certificate_pdf
-from app.certificates.pdf import plain_certificate_pdf
-from tests.certificates.test_pdf import (  # noqa: F401
+from app.certificates.fast_pdf import draw_certificate
+from tests.support.documents import (
     ALL,
     CHARTER,
     LONG_COMMUNE,
@@ -24,12 +23,12 @@ from tests.certificates.test_pdf import (  # noqa: F401
     LONG_NAME,
     ROOT,
     SNAPSHOT,
-    boxes,
-    context,
     poppler,
-    written,
 )
+from tests.support.plain_certificate import draw_plain_certificate
 from tests.support.snapshots import random_snapshot
+
+pytestmark = pytest.mark.usefixtures("context")
 
 PEOPLE = {
     "three of ten": SNAPSHOT,
@@ -50,13 +49,13 @@ PEOPLE = {
 
 
 @pytest.fixture
-def press(monkeypatch):
-    """Begin as a new process does: nothing is kept."""
-    monkeypatch.setattr(fast_pdf, "_press", fast_pdf.cache(fast_pdf.Press))
+def empty_cache(monkeypatch):
+    """Begin as a new process does: nothing is cached."""
+    monkeypatch.setattr(fast_pdf, "_renderer", fast_pdf.cache(fast_pdf.Renderer))
 
 
 @pytest.fixture
-def picture(written, tmp_path):  # noqa: F811
+def picture(written, tmp_path):
     """Look at a page, in greys."""
 
     def look(pdf):
@@ -68,7 +67,7 @@ def picture(written, tmp_path):  # noqa: F811
 
 
 @pytest.fixture
-def assert_same_page(written, boxes, picture):  # noqa: F811
+def assert_same_page(written, boxes, picture):
     """Hold a page against the plain one: its text to the letter, its words to a thousandth of a point.
 
     In the picture, no pixel may differ by more than 16 of 255: the QR code is rounded elsewhere.
@@ -103,48 +102,49 @@ def things(document):
 @pytest.mark.poppler
 @pytest.mark.parametrize("snapshot", PEOPLE.values(), ids=PEOPLE)
 def test_the_page_is_the_plain_one(assert_same_page, snapshot):
-    assert_same_page(certificate_pdf(snapshot), plain_certificate_pdf(snapshot))
+    assert_same_page(draw_certificate(snapshot), draw_plain_certificate(snapshot))
 
 
 @pytest.mark.poppler
 @pytest.mark.parametrize("index", range(3))
-def test_the_page_is_the_plain_one_for_whom_we_measure(assert_same_page, index):
-    assert_same_page(certificate_pdf(random_snapshot(index)), plain_certificate_pdf(random_snapshot(index)))
+def test_the_page_is_the_plain_one_for_invented_people(assert_same_page, index):
+    snapshot = random_snapshot(index)
+    assert_same_page(draw_certificate(snapshot), draw_plain_certificate(snapshot))
 
 
-def test_the_page_is_in_french_and_leads_to_its_verification(written):  # noqa: F811
-    _, language, _, links, _ = things(PdfReader(written(certificate_pdf(SNAPSHOT))))
+def test_the_page_is_in_french_and_leads_to_its_verification(written):
+    _, language, _, links, _ = things(PdfReader(written(draw_certificate(SNAPSHOT))))
     assert language == "fr"
     assert [url for _, url in links] == [SNAPSHOT.url]
 
 
 @pytest.mark.poppler
-def test_the_page_is_the_plain_one_whoever_came_before(assert_same_page, press):
+def test_the_page_is_the_plain_one_whoever_came_before(assert_same_page, empty_cache):
     for snapshot in PEOPLE.values():
-        certificate_pdf(snapshot)
+        draw_certificate(snapshot)
     for name in ("three of ten", "ten of ten", "Greek"):
-        assert_same_page(certificate_pdf(PEOPLE[name]), plain_certificate_pdf(PEOPLE[name]))
+        assert_same_page(draw_certificate(PEOPLE[name]), draw_plain_certificate(PEOPLE[name]))
 
 
 @pytest.mark.poppler
-def test_the_same_commitments_in_another_charter(assert_same_page, press):
-    certificate_pdf(SNAPSHOT)
+def test_the_same_commitments_in_another_charter(assert_same_page, empty_cache):
+    draw_certificate(SNAPSHOT)
     longer = [replace(c, text=f"{c.text} — “ßþ”") for c in CHARTER.commitments]
     snapshot = replace(SNAPSHOT, commitments=tuple(longer), campaign="Élections législatives", title="Ğ § ½")
-    assert_same_page(certificate_pdf(snapshot), plain_certificate_pdf(snapshot))
-    assert_same_page(certificate_pdf(SNAPSHOT), plain_certificate_pdf(SNAPSHOT))
+    assert_same_page(draw_certificate(snapshot), draw_plain_certificate(snapshot))
+    assert_same_page(draw_certificate(SNAPSHOT), draw_plain_certificate(SNAPSHOT))
 
 
 @pytest.mark.poppler
-def test_a_page_survives_what_is_forgotten(assert_same_page, press, monkeypatch):
-    monkeypatch.setattr(fast_pdf, "KEPT", 3)
+def test_a_page_survives_what_is_forgotten(assert_same_page, empty_cache, monkeypatch):
+    monkeypatch.setattr(fast_pdf, "CACHE_SIZE", 3)
     for snapshot in (SNAPSHOT, PEOPLE["ten of ten"], PEOPLE["Greek"], SNAPSHOT):
-        assert_same_page(certificate_pdf(snapshot), plain_certificate_pdf(snapshot))
+        assert_same_page(draw_certificate(snapshot), draw_plain_certificate(snapshot))
 
 
-def test_no_letter_of_somebody_else_is_embedded(written, press):  # noqa: F811
+def test_no_letter_of_somebody_else_is_embedded(written, empty_cache):
     def letters(snapshot):
-        (page,) = PdfReader(written(certificate_pdf(snapshot))).pages
+        (page,) = PdfReader(written(draw_certificate(snapshot))).pages
         fonts = page["/Resources"]["/Font"].values()
         maps = "".join(font["/ToUnicode"].get_data().decode() for font in fonts if "/ToUnicode" in font)
         return {chr(int(letter, 16)) for letter in re.findall(r"<[0-9A-F]{2}> <([0-9A-F]{4})>", maps)}
@@ -155,7 +155,7 @@ def test_no_letter_of_somebody_else_is_embedded(written, press):  # noqa: F811
 
 
 @pytest.mark.poppler
-def test_threads_do_not_mix_certificates(tmp_path, press):
+def test_threads_do_not_mix_certificates(tmp_path, empty_cache):
     app = current_app._get_current_object()
     names = [f"Zoé {letter}tienne" for letter in "ABCDEFGHIJKLMNOP"]
     unprintable = tuple(replace(commitment, label="日") for commitment in CHARTER.commitments)
@@ -164,7 +164,7 @@ def test_threads_do_not_mix_certificates(tmp_path, press):
         commitments = unprintable if name in names[::2] else CHARTER.commitments
         with app.app_context():
             try:
-                return certificate_pdf(replace(SNAPSHOT, full_name=name, commitments=commitments))
+                return draw_certificate(replace(SNAPSHOT, full_name=name, commitments=commitments))
             except CertificateError:
                 return b""
 
@@ -193,13 +193,13 @@ def test_a_certificate_that_lacks_something_is_refused_each_time(commitment, sai
     commitments = (*CHARTER.commitments[:3], commitment, *CHARTER.commitments[4:])
     for _ in range(2):
         with pytest.raises(CertificateError, match=said):
-            certificate_pdf(replace(SNAPSHOT, commitments=commitments))
-    assert certificate_pdf(SNAPSHOT).startswith(b"%PDF")
+            draw_certificate(replace(SNAPSHOT, commitments=commitments))
+    assert draw_certificate(SNAPSHOT).startswith(b"%PDF")
 
 
 def test_a_frame_that_is_too_small_is_refused():
     with pytest.raises(CertificateError, match="foot"):
-        certificate_pdf(replace(SNAPSHOT, organisation="organisation " * 60))
+        draw_certificate(replace(SNAPSHOT, organisation="organisation " * 60))
 
 
 # What it costs to whom draws nothing

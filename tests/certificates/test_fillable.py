@@ -3,23 +3,18 @@
 import re
 import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from flask import Flask
 from fontTools.ttLib import TTFont
-from jinja2 import StrictUndefined
 from PIL import Image, ImageChops
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import BooleanObject, NameObject, TextStringObject
 
-from app.certificates import draw_charter
-from app.certificates.pdf import ASSETS, charter_pdf
-from app.content.charter import load_charter
+from app.certificates.pdf import ASSETS, draw_charter
+from tests.support.documents import CHARTER, SITE
 
-ROOT = Path(__file__).parents[2]
-CHARTER = load_charter(ROOT / "app/content/charter.toml")
-SITE = "https://charte.example/"
+pytestmark = pytest.mark.usefixtures("context")
+
 SHEET = (595, 842)  # A4, in points
 SCALE = 2  # pixels in a point
 
@@ -37,15 +32,6 @@ TYPED = {
     "liste": "« Cœur & Çà »",
     "date": "1er août 2026",
 }
-
-
-@pytest.fixture(autouse=True)
-def context():
-    """Work inside a small application that has our templates."""
-    app = Flask(__name__, template_folder=ROOT / "templates")
-    app.jinja_env.undefined = StrictUndefined
-    with app.app_context():
-        yield
 
 
 @pytest.fixture(params=[10, 8, 1], ids="{} commitments".format)
@@ -212,8 +198,8 @@ def without_fields(monkeypatch):
 
     def draw(charter):
         with monkeypatch.context() as patch:
-            patch.setattr("app.certificates.pdf.fillable", lambda pdf, _face: pdf)
-            return charter_pdf(charter, SITE)
+            patch.setattr("app.certificates.pdf.add_form_fields", lambda pdf, _font: pdf)
+            return draw_charter.__wrapped__(charter, SITE)
 
     return draw
 

@@ -13,9 +13,9 @@ from flask import Flask
 from pypdf import PdfReader
 from sqlalchemy import select
 
-from app.certificates import issue
+from app.certificates import fast_pdf, seal
 from app.certificates.exceptions import CertificateError
-from app.certificates.snapshot import Snapshot, changes
+from app.certificates.snapshot import Snapshot, list_changes
 from app.extensions import db
 from app.models import Certificate, Event, Signature
 from tests.support.journeys import change, come_back, confirm, sign, signed_and_confirmed
@@ -156,7 +156,7 @@ def meanwhile(candidate: Visitor, act: Callable[[Visitor], object]) -> None:
 
 
 def test_a_change_while_it_is_drawn_is_not_overlooked(app, own, candidate, monkeypatch):
-    draw = issue.draw_certificate
+    draw = fast_pdf.draw_certificate
     drawn = []
 
     def slowly(snapshot):
@@ -165,7 +165,7 @@ def test_a_change_while_it_is_drawn_is_not_overlooked(app, own, candidate, monke
             meanwhile(candidate, lambda other: change(other, 2))
         return draw(snapshot)
 
-    monkeypatch.setattr(issue, "draw_certificate", slowly)
+    monkeypatch.setattr(fast_pdf, "draw_certificate", slowly)
     text = PdfReader(BytesIO(download(own))).pages[0].extract_text()
     assert drawn == [{1, 3, 4}, {1, 2, 3, 4}]
     assert "4 engagements sur 10" in text
@@ -173,7 +173,7 @@ def test_a_change_while_it_is_drawn_is_not_overlooked(app, own, candidate, monke
 
 
 def test_giving_all_back_while_it_is_drawn(app, own, candidate, monkeypatch):
-    draw = issue.draw_certificate
+    draw = fast_pdf.draw_certificate
 
     def give_all_back(other):
         change(other, 1, 3, 4)
@@ -182,7 +182,7 @@ def test_giving_all_back_while_it_is_drawn(app, own, candidate, monkeypatch):
         meanwhile(candidate, give_all_back)
         return draw(snapshot)
 
-    monkeypatch.setattr(issue, "draw_certificate", slowly)
+    monkeypatch.setattr(fast_pdf, "draw_certificate", slowly)
     page = own.submit("#certificat form")
     assert page.url == "/ma-signature"
     assert "rien à certifier" in page.text()
@@ -190,24 +190,26 @@ def test_giving_all_back_while_it_is_drawn(app, own, candidate, monkeypatch):
 
 
 def test_withdrawing_while_it_is_drawn(app, own, candidate, monkeypatch):
-    draw = issue.draw_certificate
+    draw = fast_pdf.draw_certificate
 
     def slowly(snapshot):
         meanwhile(candidate, lambda other: other.open("/ma-signature/retirer").submit("main form"))
         return draw(snapshot)
 
-    monkeypatch.setattr(issue, "draw_certificate", slowly)
+    monkeypatch.setattr(fast_pdf, "draw_certificate", slowly)
     assert own.submit("#certificat form").url == "/retrouver"
     assert rows(app) == []
 
 
-@pytest.mark.parametrize("stage", ["draw_certificate", "seal_certificate"])
-def test_what_cannot_be_made_is_said_and_the_signature_stands(app, own, candidate, monkeypatch, stage):
+@pytest.mark.parametrize(("module", "stage"), [(fast_pdf, "draw_certificate"), (seal, "seal_pdf")])
+def test_a_failed_certificate_is_said_and_the_signature_stands(
+    app, own, candidate, monkeypatch, module, stage
+):
     def fail(*_, **__):
         raise CertificateError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(issue, stage, fail)
+        patch.setattr(module, stage, fail)
         page = own.submit("#certificat form")
     assert page.status == 503
     assert "n’a pas pu être établi" in page.text("#certificat [role=alert]")
@@ -221,7 +223,7 @@ def test_a_letter_waits_for_its_certificate(app, own, deliver, mailbox, later, m
         raise CertificateError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(issue, "seal_certificate", fail)
+        patch.setattr(seal, "seal_pdf", fail)
         assert deliver() == 0
     later(minutes=2)
     assert deliver() == 1
@@ -286,9 +288,9 @@ SAID = Snapshot(
 )
 def test_changes_of_the_person(now, told):
     present = replace(SAID, **now)
-    (change,) = changes(SAID, present)
+    (change,) = list_changes(SAID, present)
     assert (change.what, change.before, change.after) == told
-    assert not SAID.says_the_same_as(present)
+    assert not SAID.matches(present)
 
 
 def test_changes_of_the_commitments(app):
@@ -297,18 +299,18 @@ def test_changes_of_the_commitments(app):
         SAID, commitments=commitments, taken={1: date(2026, 3, 1), 2: date(2026, 3, 1), 3: date(2026, 3, 1)}
     )
     after = replace(before, taken={1: date(2026, 3, 1), 3: date(2026, 3, 5), 4: date(2026, 3, 4)})
-    assert [(c.what, c.before, c.after) for c in changes(before, after)] == [
+    assert [(c.what, c.before, c.after) for c in list_changes(before, after)] == [
         ("Engagement 2", "pris le 1er\u00a0mars 2026", "non pris"),
         ("Engagement 3", "pris le 1er\u00a0mars 2026", "pris le 5\u00a0mars 2026"),
         ("Engagement 4", "non pris", "pris le 4\u00a0mars 2026"),
     ]
-    assert not before.says_the_same_as(after)
+    assert not before.matches(after)
 
 
 def test_what_makes_no_difference():
     later = replace(SAID, number="other", issued_on=date(2026, 4, 1), campaign="Autre", at="ailleurs")
-    assert later.says_the_same_as(SAID)
-    assert changes(SAID, later) == []
+    assert later.matches(SAID)
+    assert list_changes(SAID, later) == []
 
 
 def test_signed_and_confirmed_has_one(app, candidate, deliver, mailbox):

@@ -24,27 +24,26 @@ from app.certificates.exceptions import Verdict
 from app.certificates.key import (
     DOCUMENT_SIGNING,
     KeyUnusable,
-    former_file,
-    load_key,
-    new_key,
-    open_key,
+    former_path,
+    generate_key,
+    parse_key,
     read_key,
+    read_or_create_key,
     seal_key,
 )
-from app.certificates.numbers import new_number
-from app.certificates.seal import examine, seal
+from app.certificates.numbers import generate_number
+from app.certificates.seal import check_seal, seal_pdf
 from app.config import ConfigError
-from tests.certificates.test_seal import PDF
 from tests.support.authority import bought, issue
-from tests.test_architecture import APP
+from tests.support.documents import ROOT, small_pdf
 
-ROOT = APP.parent
+PDF = small_pdf()
 NOW = datetime.now(UTC)
 SECRET = "un secret que personne ne lit"
 
 
 def make():
-    return new_key("charte.example", "Adhérents", datetime.now(UTC))
+    return generate_key("charte.example", "Adhérents", datetime.now(UTC))
 
 
 def packed(private_key, certificate=None, others=None, passphrase=b""):
@@ -61,7 +60,7 @@ def mode(path):
 
 def test_it_is_made_once_and_kept_to_oneself(tmp_path):
     path = tmp_path / "instance" / "seal.p12"
-    keys = [load_key(path, "", make, NOW) for _ in range(2)]
+    keys = [read_or_create_key(path, "", make, NOW) for _ in range(2)]
     assert len({key.fingerprint for key in keys}) == 1
     assert mode(path) == 0o600
     assert list(path.parent.iterdir()) == [path]
@@ -71,11 +70,11 @@ def test_processes_that_start_together_agree(tmp_path):
     path = tmp_path / "seal.p12"
     program = (
         "import sys, time; from datetime import UTC, datetime; from pathlib import Path\n"
-        "from app.certificates.key import load_key, new_key\n"
+        "from app.certificates.key import read_or_create_key, generate_key\n"
         "print('ready', flush=True); sys.stdin.readline(); now = datetime.now(UTC)\n"
         "def make():\n"
-        "    key = new_key('charte.example', 'Adhérents', now); time.sleep(0.2); return key\n"
-        "print(load_key(Path(sys.argv[1]), '', make, now).fingerprint)"
+        "    key = generate_key('charte.example', 'Adhérents', now); time.sleep(0.2); return key\n"
+        "print(read_or_create_key(Path(sys.argv[1]), '', make, now).fingerprint)"
     )
     processes = [
         subprocess.Popen(
@@ -98,7 +97,7 @@ def test_processes_that_start_together_agree(tmp_path):
 
 
 def test_its_certificate_says_what_readers_want():
-    key = new_key("charte.example", "Adhérents", NOW)
+    key = generate_key("charte.example", "Adhérents", NOW)
     extensions = key.certificate.extensions
     usage = extensions.get_extension_for_class(x509.KeyUsage)
     assert usage.critical
@@ -113,7 +112,7 @@ def test_its_certificate_says_what_readers_want():
     assert names.get_values_for_type(x509.DNSName) == ["charte.example"]
     assert isinstance(key.private_key.curve, ec.SECP256R1)
     assert key.certificate.subject == key.certificate.issuer
-    assert key.subject == key.issuer == "CN=charte.example,O=Adhérents"
+    assert key.certificate.subject.rfc4514_string() == "CN=charte.example,O=Adhérents"
     assert key.organisation == "Adhérents"
     assert NOW - timedelta(days=2) < key.not_before < NOW - timedelta(hours=1)
     assert key.days_left(NOW) // 365 == 10
@@ -131,13 +130,13 @@ def test_its_certificate_says_what_readers_want():
     ],
 )
 def test_long_names_are_cut_between_words(name, short):
-    subject = new_key("charte.example", name, NOW).certificate.subject
+    subject = generate_key("charte.example", name, NOW).certificate.subject
     assert [a.value for a in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)] == [short]
 
 
 def test_the_passphrase_protects_it(tmp_path):
     path = tmp_path / "seal.p12"
-    key = load_key(path, SECRET, make, NOW)
+    key = read_or_create_key(path, SECRET, make, NOW)
     assert read_key(path, SECRET).fingerprint == key.fingerprint
     for other in ("", "autre"):
         with pytest.raises(KeyUnusable):
@@ -192,7 +191,7 @@ def test_what_cannot_seal_is_refused_in_words(tmp_path, content, reason):
     path = tmp_path / "seal.p12"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=reason) as refused:
-        load_key(path, SECRET, make, NOW)
+        read_or_create_key(path, SECRET, make, NOW)
     assert str(path) in refused.value.message
     assert "flask --app app seal create" in refused.value.message
     assert SECRET not in refused.value.message
@@ -204,7 +203,7 @@ def test_a_key_and_a_certificate_of_two_pairs_are_refused(monkeypatch):
     content = pkcs12.PKCS12KeyAndCertificates(P256, other, [])
     monkeypatch.setattr(pkcs12, "load_pkcs12", lambda *_: content)
     with pytest.raises(ValueError, match="holds no certificate of its private key"):
-        open_key(b"", "")
+        parse_key(b"", "")
 
 
 def test_a_folder_that_is_none_is_refused_in_words(tmp_path):
@@ -217,26 +216,26 @@ def test_a_folder_that_is_none_is_refused_in_words(tmp_path):
         ("link", "No such file"),
     ):
         with pytest.raises(ConfigError, match=reason):
-            load_key(tmp_path / name, "", make, NOW)
+            read_or_create_key(tmp_path / name, "", make, NOW)
 
 
 def test_a_key_that_others_own_is_refused_in_words(tmp_path, monkeypatch):
-    load_key(tmp_path / "seal.p12", "", make, NOW)
+    read_or_create_key(tmp_path / "seal.p12", "", make, NOW)
 
     def refuse(path, *_, **__):  # the tests may run as root, who reads everything
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ConfigError, match="Permission denied"):
-        load_key(tmp_path / "seal.p12", "", make, NOW)
+        read_or_create_key(tmp_path / "seal.p12", "", make, NOW)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
 def test_former_certificates_that_cannot_be_read_are_not_forgotten(tmp_path, content):
-    load_key(tmp_path / "seal.p12", "", make, NOW)
+    read_or_create_key(tmp_path / "seal.p12", "", make, NOW)
     (tmp_path / "seal-former.pem").write_bytes(content)
     with pytest.raises(ConfigError, match=r"seal-former.pem cannot be read as certificates") as refused:
-        load_key(tmp_path / "seal.p12", "", make, NOW)
+        read_or_create_key(tmp_path / "seal.p12", "", make, NOW)
     assert not isinstance(refused.value, KeyUnusable)  # another key would not help
 
 
@@ -247,9 +246,9 @@ def test_former_certificates_that_cannot_be_read_are_not_forgotten(tmp_path, con
 )
 def test_a_bought_key_drops_in(tmp_path, private_key):
     (tmp_path / "seal.p12").write_bytes(bought(private_key, SECRET.encode()))
-    key = load_key(tmp_path / "seal.p12", SECRET, make, NOW)
+    key = read_or_create_key(tmp_path / "seal.p12", SECRET, make, NOW)
     assert key.organisation == "Acheteur"
-    assert key.issuer == "CN=Autorité"
+    assert key.certificate.issuer.rfc4514_string() == "CN=Autorité"
     assert {c.subject.rfc4514_string() for c in key.chain} == {"CN=Autorité", "CN=Racine"}
     assert x509.load_pem_x509_certificates(key.pem()) == [key.certificate, *key.chain]
 
@@ -262,7 +261,7 @@ def test_a_start_says_what_needs_somebody(tmp_path, caplog):
 
     def said(**later):
         caplog.clear()
-        load_key(path, "", make, datetime.now(UTC) + timedelta(**later))
+        read_or_create_key(path, "", make, datetime.now(UTC) + timedelta(**later))
         return [(record.levelname, record.getMessage()) for record in caplog.records]
 
     assert said() == []
@@ -303,9 +302,9 @@ def path(tmp_path):
 def test_an_application_has_its_key(app, path):
     with app.app_context():
         assert seal_key.organisation == "les adhérents Dordogne de la CRESS Nouvelle-Aquitaine"
-        assert seal_key.subject.startswith("CN=localhost,")
+        assert seal_key.certificate.subject.rfc4514_string().startswith("CN=localhost,")
         assert seal_key.fingerprint == read_key(path, "").fingerprint
-        assert examine(seal(PDF, seal_key, number=new_number()), seal_key.certificates).numbers
+        assert check_seal(seal_pdf(PDF, seal_key, number=generate_number()), seal_key.certificates).numbers
 
 
 def test_the_factory_reads_no_key_but_the_server_does(site, path):
@@ -337,15 +336,15 @@ def test_a_server_seals_with_the_key_of_its_start(site, path, former):
     key = make()
     path.write_bytes(packed(key.private_key, key.certificate))
     if former:
-        former_file(path).write_bytes(former[0].public_bytes(Encoding.PEM))
+        former_path(path).write_bytes(former[0].public_bytes(Encoding.PEM))
     program = (
         "import sys, wsgi; from pathlib import Path\n"
         "for file in sys.argv[1:]: Path(file).write_bytes(b'junk')\n"
-        "key = wsgi.app.extensions['seal']()\n"
+        "key = wsgi.app.extensions['seal_key']\n"
         "print(key.fingerprint, *(one.serial_number for one in key.former))"
     )
     environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
-    command = [sys.executable, "-c", program, path, former_file(path)]
+    command = [sys.executable, "-c", program, path, former_path(path)]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.split() == [key.fingerprint, *(str(one.serial_number) for one in former)]
 
@@ -362,21 +361,24 @@ def test_a_server_that_cannot_start_says_why(site, path):
 
 def test_workers_made_one_key(site):
     assert [file.name for file in site.folder.glob("seal*")] == ["seal.p12"]
-    assert read_key(site.folder / "seal.p12", "").subject.startswith("CN=127.0.0.1,")
+    subject = read_key(site.folder / "seal.p12", "").certificate.subject
+    assert subject.rfc4514_string().startswith("CN=127.0.0.1,")
 
 
 def test_show(flask, path):
     assert "No such file" in flask("show").output
-    key = load_key(path, "", make, NOW)
+    key = read_or_create_key(path, "", make, NOW)
     said = flask("show").output
-    for words in (key.subject, key.issuer, key.fingerprint, "3651", str(path), "0 former"):
+    name = key.certificate.subject.rfc4514_string()
+    assert f"subject:      {name}\nissuer:       {name}\n" in said
+    for words in (key.fingerprint, "3651", str(path), "0 former"):
         assert words in said
 
 
 def test_create_keeps_what_was(flask, path):
-    before = load_key(path, "", make, NOW)
+    before = read_or_create_key(path, "", make, NOW)
     content = path.read_bytes()
-    sealed = seal(PDF, before, number=new_number())
+    sealed = seal_pdf(PDF, before, number=generate_number())
 
     assert flask("create", typed="n\n").exit_code
     assert path.read_bytes() == content
@@ -389,7 +391,7 @@ def test_create_keeps_what_was(flask, path):
     after = read_key(path, "")
     assert after.fingerprint != before.fingerprint
     assert after.former == (before.certificate,)
-    assert examine(sealed, after.certificates).verdict is Verdict.INTACT
+    assert check_seal(sealed, after.certificates).verdict is Verdict.INTACT
     (kept,) = path.parent.glob("seal-2*.p12")
     assert kept.read_bytes() == content
     assert mode(kept) == mode(path) == 0o600
@@ -427,9 +429,9 @@ def test_the_first_key_may_be_bought(flask, path, settings, tmp_path):
     assert len(key.chain) == 2
     assert mode(path) == 0o600
 
-    sealed = seal(PDF, key, number=new_number())
+    sealed = seal_pdf(PDF, key, number=generate_number())
     flask("create", "--yes")
-    assert examine(sealed, read_key(path, SECRET).certificates).verdict is Verdict.INTACT
+    assert check_seal(sealed, read_key(path, SECRET).certificates).verdict is Verdict.INTACT
 
 
 def test_import_asks_no_passphrase_that_it_was_given(flask, path, tmp_path):
@@ -451,7 +453,7 @@ def test_import_asks_no_passphrase_that_it_was_given(flask, path, tmp_path):
     ],
 )
 def test_import_tries_before_it_replaces(flask, path, tmp_path, content, reason):
-    load_key(path, "", make, NOW)
+    read_or_create_key(path, "", make, NOW)
     before = path.read_bytes()
     delivered = tmp_path / "delivered.p12"
     delivered.write_bytes(content)
@@ -463,7 +465,7 @@ def test_import_tries_before_it_replaces(flask, path, tmp_path, content, reason)
 
 
 def test_create_forgets_no_former_certificate(flask, path):
-    load_key(path, "", make, NOW)
+    read_or_create_key(path, "", make, NOW)
     path.with_name("seal-former.pem").write_bytes(b"junk")
     before = path.read_bytes()
     done = flask("create", "--yes")
@@ -474,5 +476,5 @@ def test_create_forgets_no_former_certificate(flask, path):
 
 def test_a_bad_passphrase_stays_out_of_what_is_said(tmp_path):
     with pytest.raises(ValueError, match="it is not a PKCS#12 file") as refused:
-        open_key(USUAL, "autre secret")
+        parse_key(USUAL, "autre secret")
     assert "secret" not in str(refused.value)

@@ -12,76 +12,33 @@ from pathlib import Path
 
 import pytest
 import zxingcpp
-from flask import Flask, current_app, render_template_string
+from flask import current_app, render_template_string
 from fontTools.ttLib import TTFont
-from jinja2 import StrictUndefined
 from PIL import Image
 from pypdf import PdfReader
 
-from app.certificates import fast_pdf
+from app.certificates import fast_pdf, pdf
 from app.certificates.exceptions import CertificateError
-from app.certificates.fast_pdf import certificate_pdf
+from app.certificates.fast_pdf import draw_certificate
 from app.certificates.glyphs import COVERAGE, missing_characters
-from app.certificates.pdf import ASSETS, charter_pdf, name_lines
-from app.certificates.snapshot import Snapshot
-from app.content.charter import load_charter
+from app.certificates.pdf import ASSETS, certificate_values
 from app.french import long_date
 from app.text import clean_line
+from tests.support.documents import (
+    ALL,
+    CHARTER,
+    LONG_COMMUNE,
+    LONG_LIST,
+    LONG_NAME,
+    ROOT,
+    SITE,
+    SNAPSHOT,
+    poppler,
+)
 from tests.support.statements import watched
 
-ROOT = Path(__file__).parents[2]
-CHARTER = load_charter(ROOT / "app/content/charter.toml")
-SITE = "https://charte.example/"
-
-SNAPSHOT = Snapshot(
-    number="7K4M-92XQ-PTB3",
-    issued_on=date(2026, 3, 2),
-    url=f"{SITE}verifier/7K4M-92XQ-PTB3",
-    edition=CHARTER.edition,
-    campaign=CHARTER.campaign.name,
-    title=CHARTER.title,
-    organisation=CHARTER.organisation,
-    commitments=CHARTER.commitments,
-    full_name="Zoë Œuvrard-Łukasiewicz",
-    role="tête de liste",
-    list_name="Le Printemps des communs",
-    insee="24067",
-    commune="Le Bugue",
-    at="au Bugue",
-    taken={1: date(2026, 1, 12), 2: date(2026, 2, 1), 9: date(2026, 2, 21)},
-)
-#: The longest dates there are: « 30 septembre 2026 ».
-ALL = {number: date(2026, 9, 20 + number) for number in range(1, 11)}
-LONG_NAME = (
-    "Marie-Françoise-Bernadette-Philomène-Joséphine de la Rochefou Montmorency-Luxembourg-Beauvilliers"
-)
-LONG_LIST = "Ensemble pour une commune vivante, solidaire, écologique et citoyenne avec nous"
-LONG_COMMUNE = "Beauregard-de-Terrasson-et-de-Bassac-sur-Isle"
-
-
-@pytest.fixture(autouse=True)
-def context():
-    """Work inside a small application that has our templates."""
-    app = Flask(__name__, template_folder=ROOT / "templates")
-    app.jinja_env.undefined = StrictUndefined
-    with app.app_context():
-        yield
-
-
-@pytest.fixture
-def written(tmp_path):
-    """Write a document to a file."""
-
-    def write(pdf):
-        path = tmp_path / "document.pdf"
-        path.write_bytes(pdf)
-        return path
-
-    return write
-
-
-def poppler(command, *arguments):
-    return subprocess.run([command, *arguments], capture_output=True, check=True, text=True).stdout
+pytestmark = pytest.mark.usefixtures("context")
+draw_charter = pdf.draw_charter.__wrapped__  # without its cache
 
 
 @pytest.fixture
@@ -94,21 +51,6 @@ def words(written):
 def pages(written):
     """Count the pages of a document."""
     return lambda pdf: int(poppler("pdfinfo", written(pdf)).partition("Pages:")[2].split()[0])
-
-
-@pytest.fixture
-def boxes(written):
-    """List where each word stands: left, top, right, bottom, in points from the top left."""
-
-    def read(pdf):
-        found = poppler("pdftotext", "-bbox", written(pdf), "-")
-        return [
-            tuple(float(side) for side in re.findall(r'="([\d.]+)"', line))
-            for line in found.splitlines()
-            if "<word" in line
-        ]
-
-    return read
 
 
 @pytest.fixture
@@ -128,7 +70,7 @@ def code(written, tmp_path):
 
 @pytest.mark.poppler
 def test_certificate_says_who_signed_what_and_when(written):
-    text = poppler("pdftotext", "-layout", written(certificate_pdf(SNAPSHOT)), "-")
+    text = poppler("pdftotext", "-layout", written(draw_certificate(SNAPSHOT)), "-")
     text = " ".join(text.split())
     for words in (
         "Élections municipales 2026",
@@ -151,7 +93,7 @@ def test_certificate_says_who_signed_what_and_when(written):
 @pytest.mark.parametrize("list_name", ["W" * 39, *(("mot " * count).strip() for count in range(11, 20))])
 def test_quotes_and_prepositions_stay_with_their_word(written, list_name):
     snapshot = replace(SNAPSHOT, list_name=list_name, commune="Eyzies", at="aux Eyzies")
-    text = poppler("pdftotext", "-raw", written(certificate_pdf(snapshot)), "-")
+    text = poppler("pdftotext", "-raw", written(draw_certificate(snapshot)), "-")
     assert "aux Eyzies" in text
     for line in text.splitlines():
         assert not line.endswith(("«", "aux"))
@@ -161,11 +103,11 @@ def test_quotes_and_prepositions_stay_with_their_word(written, list_name):
 @pytest.mark.poppler
 def test_narrow_no_break_spaces_never_break_a_line(written):
     # each commitment is a little longer: one of them reaches the end of its line with its « ! »
-    commitments = [
+    commitments = tuple(
         replace(c, label="a", text=f"{'a ' * (45 + c.number)}oui\u202f!") for c in CHARTER.commitments
-    ]
+    )
     text = poppler(
-        "pdftotext", "-raw", written(charter_pdf(replace(CHARTER, commitments=commitments), SITE)), "-"
+        "pdftotext", "-raw", written(draw_charter(replace(CHARTER, commitments=commitments), SITE)), "-"
     )
     assert text.replace("\u00a0", " ").count("oui !") == len(commitments)
 
@@ -173,7 +115,7 @@ def test_narrow_no_break_spaces_never_break_a_line(written):
 @pytest.mark.poppler
 @pytest.mark.parametrize("taken", [ALL, {4: date(2026, 3, 1)}], ids=["ten", "one"])
 def test_each_commitment_is_printed_once_to_the_letter(words, taken):
-    text = words(certificate_pdf(replace(SNAPSHOT, taken=taken)))
+    text = words(draw_certificate(replace(SNAPSHOT, taken=taken)))
     for commitment in CHARTER.commitments:
         assert text.count(commitment.text) == 1
     assert [int(day) for day in re.findall(r"pris le (\d+)", text)] == [day.day for day in taken.values()]
@@ -182,19 +124,19 @@ def test_each_commitment_is_printed_once_to_the_letter(words, taken):
 @pytest.mark.poppler
 def test_somebody_without_a_list(words):
     snapshot = replace(SNAPSHOT, list_name=None, role="élu·e", taken={4: date(2026, 3, 1)})
-    text = words(certificate_pdf(snapshot))
+    text = words(draw_certificate(snapshot))
     assert "élu·e au Bugue a signé 1 engagement sur 10" in text
     assert "«" not in text
 
 
 @pytest.mark.poppler
 def test_a_member_of_a_list_is_not_said_to_lead_it(words):
-    text = words(certificate_pdf(replace(SNAPSHOT, role="colistier·ère")))
+    text = words(draw_certificate(replace(SNAPSHOT, role="colistier·ère")))
     assert "colistier·ère, liste « Le Printemps des communs » au Bugue" in text
 
 
 def test_the_document_names_itself(written):
-    properties = dict(PdfReader(written(certificate_pdf(SNAPSHOT))).metadata)
+    properties = dict(PdfReader(written(draw_certificate(SNAPSHOT))).metadata)
     assert properties["/Title"] == "Certificat d’engagement n° 7K4M-92XQ-PTB3"
     assert properties["/Author"] == CHARTER.organisation
     assert properties["/Subject"] == CHARTER.title
@@ -205,7 +147,7 @@ def test_the_document_names_itself(written):
 
 @pytest.mark.poppler
 def test_charter_is_whole(words):
-    text = words(charter_pdf(CHARTER, SITE))
+    text = words(draw_charter(CHARTER, SITE))
     contacts = [f"{contact.name}, {contact.email}" for contact in CHARTER.contacts]
     commitments = [commitment.text for commitment in CHARTER.commitments]
     for part in (CHARTER.title, CHARTER.introduction, CHARTER.preamble, CHARTER.purpose, SITE):
@@ -218,7 +160,7 @@ def test_charter_is_whole(words):
 
 @pytest.mark.poppler
 def test_the_title_of_the_charter_breaks_before_pour(written):
-    lines = poppler("pdftotext", "-raw", written(charter_pdf(CHARTER, SITE)), "-").splitlines()
+    lines = poppler("pdftotext", "-raw", written(draw_charter(CHARTER, SITE)), "-").splitlines()
     assert "Charte d’engagement" in lines
     assert "pour l’économie sociale et solidaire" in [line.replace("\u00a0", " ") for line in lines]
 
@@ -229,8 +171,8 @@ def test_the_title_of_the_charter_breaks_before_pour(written):
 BOTH = pytest.mark.parametrize(
     ("draw", "url"),
     [
-        pytest.param(lambda: certificate_pdf(SNAPSHOT), SNAPSHOT.url, id="certificate"),
-        pytest.param(lambda: charter_pdf(CHARTER, SITE), SITE, id="charter"),
+        pytest.param(lambda: draw_certificate(SNAPSHOT), SNAPSHOT.url, id="certificate"),
+        pytest.param(lambda: draw_charter(CHARTER, SITE), SITE, id="charter"),
     ],
 )
 
@@ -269,7 +211,7 @@ def test_every_word_is_drawn_in_an_embedded_font(written, name):
         if text.strip():
             used.append(font)
 
-    (page,) = PdfReader(written(certificate_pdf(replace(SNAPSHOT, full_name=name)))).pages
+    (page,) = PdfReader(written(draw_certificate(replace(SNAPSHOT, full_name=name)))).pages
     page.extract_text(visitor_text=note)
     assert len(used) > 40
     assert all("/FontFile2" in font["/FontDescriptor"] for font in used)
@@ -294,7 +236,7 @@ HOSTILE = {
 @pytest.mark.poppler
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
 def test_a_name_is_only_a_name(words, pages, boxes, name):
-    pdf = certificate_pdf(
+    pdf = draw_certificate(
         replace(SNAPSHOT, full_name=name, list_name=name[:80], commune=name[:45], at=f"à {name[:45]}")
     )
     text = words(pdf)
@@ -321,7 +263,7 @@ def test_everything_holds_on_the_page(pages, boxes, taken, list_name, name):
         at=f"à {LONG_COMMUNE}",
         taken=taken,
     )
-    pdf = certificate_pdf(snapshot)
+    pdf = draw_certificate(snapshot)
     assert pages(pdf) == 1
     assert_inside_the_sheet(boxes(pdf))
 
@@ -338,7 +280,7 @@ def assert_inside_the_sheet(boxes):
 @pytest.mark.parametrize("name", ["Ελένη Παπαδοπούλου", "Ґанна Шевченко", "Nguyễn Thị ỄŸ", "Œdipe Łoś"])
 def test_names_of_europe_are_read_back(words, name):
     text = words(
-        certificate_pdf(replace(SNAPSHOT, full_name=name, list_name=name, commune=name, at=f"à {name}"))
+        draw_certificate(replace(SNAPSHOT, full_name=name, list_name=name, commune=name, at=f"à {name}"))
     )
     assert text.count(name) == 3
 
@@ -346,7 +288,11 @@ def test_names_of_europe_are_read_back(words, name):
 @pytest.mark.poppler
 @pytest.mark.parametrize("name", ["محمد علي", "日本 太郎", "Zoé 😀", "\ud800", "a\x00b", ""])
 def test_what_the_form_refuses_breaks_nothing(pages, name):
-    assert pages(certificate_pdf(replace(SNAPSHOT, full_name=name, list_name=name))) == 1
+    assert pages(draw_certificate(replace(SNAPSHOT, full_name=name, list_name=name))) == 1
+
+
+def name_lines(name):
+    return certificate_values(replace(SNAPSHOT, full_name=name))["names"]
 
 
 def test_a_name_is_as_large_as_it_holds():
@@ -396,7 +342,7 @@ def test_missing_characters():
 
 
 def test_coverage_needs_no_pdf_library():
-    program = "import sys, app.certificates.glyphs as c; c.missing_characters('é'); print(*sys.modules)"
+    program = "import sys, app.certificates.glyphs as g; g.missing_characters('é'); print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, text=True
     )
@@ -408,12 +354,12 @@ def test_coverage_needs_no_pdf_library():
 
 
 def test_drawing_opens_only_our_files():
-    certificate_pdf(SNAPSHOT), charter_pdf(CHARTER, SITE)  # what Python imports at first does not count
-    fast_pdf._press.cache_clear()  # and nothing is kept from it
+    draw_certificate(SNAPSHOT), draw_charter(CHARTER, SITE)  # what Python imports at first does not count
+    fast_pdf._renderer.cache_clear()  # and nothing is kept from it
     name = '<img src="file:///etc/passwd"> <link rel="stylesheet" href="http://charte.example/x.css">'
     with watched() as seen:
-        certificate_pdf(replace(SNAPSHOT, full_name=name, list_name=name, taken=ALL))
-        charter_pdf(CHARTER, SITE)
+        draw_certificate(replace(SNAPSHOT, full_name=name, list_name=name, taken=ALL))
+        draw_charter(CHARTER, SITE)
 
     opened = {Path(path) for event, path, _ in seen if event == "open"}
     assert ASSETS / "img" / "panel-10.svg" in opened
@@ -432,7 +378,7 @@ def draw_body(monkeypatch):
             patch.setattr(
                 "app.certificates.pdf.render_template", lambda *_, **__: render_template_string(page)
             )
-            return charter_pdf(CHARTER, SITE)
+            return draw_charter(CHARTER, SITE)
 
     return draw
 
@@ -475,7 +421,7 @@ def test_threads_do_not_mix():
     def draw(charter):
         with app.app_context():
             try:
-                return charter_pdf(charter, SITE)[:4]
+                return draw_charter(charter, SITE)[:4]
             except CertificateError:
                 return "refused"
 

@@ -16,11 +16,10 @@ from io import BytesIO
 import pytest
 from asn1crypto import cms
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jinja2 import StrictUndefined
 from pyhanko.pdf_utils.generic import NameObject, NumberObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -30,16 +29,15 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 from pypdf import PdfReader, PdfWriter
 
-from app.certificates import examine_file, seal_certificate
 from app.certificates import seal as sealing
 from app.certificates.exceptions import SealDelayed, SealError, Verdict
-from app.certificates.fast_pdf import certificate_pdf
-from app.certificates.key import SealKey, new_key, open_key
-from app.certificates.numbers import new_number
-from app.certificates.seal import examine, seal
-from tests.certificates.test_pdf import ROOT, SNAPSHOT, poppler
+from app.certificates.fast_pdf import draw_certificate
+from app.certificates.key import SealKey, generate_key, parse_key
+from app.certificates.numbers import generate_number
+from app.certificates.seal import check_seal, seal_pdf
 from tests.support import hostile
 from tests.support.authority import TimestampAuthority, bought, issue
+from tests.support.documents import ROOT, SNAPSHOT, poppler, small_pdf, template_app
 from tests.support.hostile import file_around, signature_in, with_signature
 from tests.support.statements import watched
 
@@ -48,41 +46,30 @@ ORGANISATION = "Adhérents de l’organisation"
 
 
 def fresh_key():
-    return new_key("charte.example", ORGANISATION, datetime.now(UTC))
-
-
-def small_pdf():
-    """Write one empty page, as short as can be."""
-    output = BytesIO()
-    with PdfWriter() as writer:
-        writer.add_blank_page(100, 100)
-        writer.write(output)
-    return output.getvalue()
+    return generate_key("charte.example", ORGANISATION, datetime.now(UTC))
 
 
 KEY = fresh_key()
 PDF = small_pdf()
-SEALED = seal(PDF, KEY, number=NUMBER)
+SEALED = seal_pdf(PDF, KEY, number=NUMBER)
 
 
 @pytest.fixture(scope="module")
 def certificate():
     """A real certificate."""
-    app = Flask(__name__, template_folder=ROOT / "templates")
-    app.jinja_env.undefined = StrictUndefined
-    with app.app_context():
-        return certificate_pdf(replace(SNAPSHOT, number=NUMBER))
+    with template_app().app_context():
+        return draw_certificate(replace(SNAPSHOT, number=NUMBER))
 
 
 @pytest.fixture(scope="module")
 def sealed_certificate(certificate):
-    return seal_certificate(certificate, KEY, number=NUMBER)
+    return seal_pdf(certificate, KEY, number=NUMBER)
 
 
 @pytest.fixture
 def authority():
     """A timestamp authority, over HTTP; its port may have been that of one which failed."""
-    sealing._left_alone.clear()
+    sealing._paused_until.clear()
     with TimestampAuthority() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -102,7 +89,7 @@ def offline(*certificates):
 
 
 def verdict(file, key=KEY):
-    return examine(file, key.certificates).verdict
+    return check_seal(file, key.certificates).verdict
 
 
 # What readers say
@@ -171,7 +158,7 @@ def test_poppler_trusts_it_as_the_readme_says(trusted, sealed_certificate, tmp_p
     assert "Total document signed" in said
     assert "Certificate is Trusted" in said
 
-    assert "Certificate is Trusted" not in trusted(seal(PDF, fresh_key(), number=NUMBER))
+    assert "Certificate is Trusted" not in trusted(seal_pdf(PDF, fresh_key(), number=NUMBER))
     assert "Digest Mismatch" in trusted(sealed_certificate.replace(b"%PDF-1.4", b"%PDF-1.3"))
     assert "Not total document signed" in trusted(sealed_certificate + b"\n")
     (tmp_path / "certificat-organisation.pem").write_bytes(
@@ -184,7 +171,7 @@ def test_poppler_trusts_it_as_the_readme_says(trusted, sealed_certificate, tmp_p
 
 
 def test_a_file_that_we_sealed_is_intact(sealed_certificate):
-    finding = examine_file(sealed_certificate, KEY.certificates)
+    finding = check_seal(sealed_certificate, KEY.certificates)
     assert finding.verdict is Verdict.INTACT
     assert finding.numbers[0] == NUMBER
 
@@ -257,14 +244,14 @@ def test_a_range_that_leaves_something_out_is_refused():
 
 def test_a_signature_moved_to_another_document_is_refused(certificate):
     start, end, _ = signature_in(SEALED)
-    other = seal(PDF, KEY, number=new_number())
+    other = seal_pdf(PDF, KEY, number=generate_number())
     there, _, _ = signature_in(other)
     assert verdict(other[:there] + SEALED[start:end] + other[there + end - start :]) is Verdict.BROKEN
     assert verdict(b"%PDF-1.4\n" + SEALED) is Verdict.BROKEN
 
 
 def test_the_seal_of_somebody_else_is_not_ours():
-    assert verdict(seal(PDF, fresh_key(), number=NUMBER)) is Verdict.BROKEN  # it claims to be
+    assert verdict(seal_pdf(PDF, fresh_key(), number=NUMBER)) is Verdict.BROKEN  # it claims to be
 
 
 @pytest.mark.parametrize("file", [b"", PDF, b"Certificat " + NUMBER.encode(), SEALED[: len(PDF)]])
@@ -279,9 +266,9 @@ def test_a_file_that_bears_our_certificate_claims_our_seal():
 
 
 def test_the_document_of_another_customer_of_our_authority_claims_nothing():
-    key = open_key(bought(ec.generate_private_key(ec.SECP256R1())), "")
+    key = parse_key(bought(ec.generate_private_key(ec.SECP256R1())), "")
     other = fresh_key()
-    file = seal(PDF, replace(other, chain=key.chain), number=NUMBER)
+    file = seal_pdf(PDF, replace(other, chain=key.chain), number=NUMBER)
     file = file.replace(b"/Reason (Certificat", b"/Reason (Diploma of")
     assert verdict(file, key) is Verdict.NONE
     assert verdict(file, replace(fresh_key(), former=key.certificates)) is Verdict.NONE
@@ -325,15 +312,15 @@ def test_the_same_written_again_is_the_same():
 
 
 def test_numbers_are_told_each_once_and_only_five():
-    numbers = [new_number() for _ in range(7)]
+    numbers = [generate_number() for _ in range(7)]
     text = " ".join(["2222-2222-2223", *numbers[:3], *numbers]).encode()
-    assert examine(text, []).numbers == tuple(numbers[:5])
-    assert examine(text.replace(b"-", b"--") + b"A%bA" % numbers[0].encode(), []).numbers == ()
+    assert check_seal(text, []).numbers == tuple(numbers[:5])
+    assert check_seal(text.replace(b"-", b"--") + b"A%bA" % numbers[0].encode(), []).numbers == ()
 
 
 def test_hostile_files_take_little(tmp_path, monkeypatch):
     monkeypatch.setattr(sealing, "SIGNATURE_ROOM", 32768)  # as much as with a timestamp
-    (tmp_path / "sealed.pdf").write_bytes(seal(PDF, KEY, number=NUMBER))
+    (tmp_path / "sealed.pdf").write_bytes(seal_pdf(PDF, KEY, number=NUMBER))
     (tmp_path / "ours.pem").write_bytes(KEY.pem())
     run = subprocess.run(
         [sys.executable, "-m", "tests.support.hostile", tmp_path / "sealed.pdf", tmp_path / "ours.pem"],
@@ -368,41 +355,41 @@ def test_no_signature_breaks_it(content, position):
 @pytest.mark.parametrize("pdf", [b"", b"%PDF-1.4\n", PDF[:-40], SEALED, b"A" * 5000])
 def test_what_cannot_be_sealed_is_refused(pdf):
     with pytest.raises(SealError):
-        seal(pdf, KEY, number=NUMBER)
+        seal_pdf(pdf, KEY, number=NUMBER)
 
 
 @pytest.mark.parametrize("number", ["", "7K4M", f"{NUMBER})", "7k4m-92xq-ptb8"])
 def test_only_numbers_are_told(number):
     with pytest.raises(SealError, match="not the number"):
-        seal(PDF, KEY, number=number)
+        seal_pdf(PDF, KEY, number=number)
 
 
 @pytest.mark.parametrize("days", [-2, 3660])
 def test_a_certificate_out_of_its_time_does_not_seal(later, days):
     later(days=days)
     with pytest.raises(SealError, match="is good from"):
-        seal(PDF, KEY, number=NUMBER)
+        seal_pdf(PDF, KEY, number=NUMBER)
 
 
 def test_our_clock_says_whether_it_is_time(later):
-    key = new_key("charte.example", ORGANISATION, datetime.now(UTC) + timedelta(days=20))
+    key = generate_key("charte.example", ORGANISATION, datetime.now(UTC) + timedelta(days=20))
     later(days=20)
-    assert verdict(seal(PDF, key, number=NUMBER), key) is Verdict.INTACT
+    assert verdict(seal_pdf(PDF, key, number=NUMBER), key) is Verdict.INTACT
 
 
 def test_a_signature_that_does_not_verify_stays_here(monkeypatch):
     async def sign(self, data, digest_algorithm, dry_run=False):
-        return KEY.private_key.sign(b"something else", ec.ECDSA(sealing.SHA256()))
+        return KEY.private_key.sign(b"something else", ec.ECDSA(SHA256()))
 
-    monkeypatch.setattr(sealing._Signer, "async_sign_raw", sign)
+    monkeypatch.setattr(sealing.SimpleSigner, "async_sign_raw", sign)
     with pytest.raises(SealError, match="does not verify"):
-        seal(PDF, KEY, number=NUMBER)
+        seal_pdf(PDF, KEY, number=NUMBER)
 
 
 def test_a_seal_that_we_would_not_know_stays_here(monkeypatch):
-    monkeypatch.setattr(sealing, "_is_ours", lambda *_: False)
+    monkeypatch.setattr(sealing, "_is_intact", lambda *_: False)
     with pytest.raises(SealError, match="recognise"):
-        seal(PDF, KEY, number=NUMBER)
+        seal_pdf(PDF, KEY, number=NUMBER)
 
 
 @pytest.mark.parametrize(
@@ -412,7 +399,7 @@ def test_a_seal_that_allows_changes_stays_here(monkeypatch, weakness):
     strong = sealing.PdfSignatureMetadata
     monkeypatch.setattr(sealing, "PdfSignatureMetadata", lambda **options: strong(**options | weakness))
     with pytest.raises(SealError, match="allows changes"):
-        seal(PDF, KEY, number=NUMBER)
+        seal_pdf(PDF, KEY, number=NUMBER)
 
 
 # Keys of other kinds
@@ -427,13 +414,13 @@ def of(private_key, **options):
     [
         of(ec.generate_private_key(ec.SECP384R1())),
         of(rsa.generate_private_key(65537, 2048)),
-        open_key(bought(rsa.generate_private_key(65537, 3072)), ""),
-        open_key(bought(ec.generate_private_key(ec.SECP256R1())), ""),
+        parse_key(bought(rsa.generate_private_key(65537, 3072)), ""),
+        parse_key(bought(ec.generate_private_key(ec.SECP256R1())), ""),
     ],
     ids=["P-384", "RSA", "bought RSA", "bought P-256"],
 )
 def test_other_keys_seal_too(key):
-    file = seal(PDF, key, number=NUMBER)
+    file = seal_pdf(PDF, key, number=NUMBER)
     embedded = read(file)
     root = key.chain[-1] if key.chain else key.certificate
     assert validate_pdf_signature(embedded, offline(root)).bottom_line
@@ -445,7 +432,7 @@ def test_a_certificate_for_something_else_does_not_seal():
     private_key = ec.generate_private_key(ec.SECP256R1())
     key = of(private_key, usage=["digital_signature"], purpose=ExtendedKeyUsageOID.SERVER_AUTH)
     with pytest.raises(SealError, match="non repudiation"):
-        seal(PDF, key, number=NUMBER)
+        seal_pdf(PDF, key, number=NUMBER)
 
 
 def test_an_authority_in_our_chain_does_not_seal_for_us(monkeypatch):
@@ -461,7 +448,7 @@ def test_an_authority_in_our_chain_does_not_seal_for_us(monkeypatch):
 
 
 def test_a_seal_may_be_stamped(authority):
-    file = seal(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
+    file = seal_pdf(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
     trust = ValidationContext(trust_roots=[authority.certificate], allow_fetching=False)
     status = validate_pdf_signature(read(file), offline(KEY.certificate), trust)
     assert status.bottom_line
@@ -494,7 +481,7 @@ def test_an_authority_that_fails_delays_the_seal(authority, monkeypatch, answer)
     monkeypatch.setattr(sealing, "AUTHORITY_TIMEOUT", 0.3)
     authority.answer = answer.__get__(authority)
     with pytest.raises(SealDelayed, match="timestamp authority"):
-        seal(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
+        seal_pdf(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
     assert authority.asked == 1
 
 
@@ -502,18 +489,18 @@ def test_an_authority_that_is_down_delays_the_seal(authority):
     authority.shutdown()
     authority.server_close()
     with pytest.raises(SealDelayed, match="timestamp authority"):
-        seal(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
+        seal_pdf(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
 
 
 def test_an_authority_that_failed_is_left_alone_for_a_minute(authority, monkeypatch):
     authority.answer = authority.refuse
     for _ in range(3):
         with pytest.raises(SealDelayed, match="timestamp authority"):
-            seal(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
+            seal_pdf(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
     assert authority.asked == 1
     authority.answer = authority.stamp
     monkeypatch.setattr(sealing, "monotonic", lambda: time.monotonic() + 61)
-    assert verdict(seal(PDF, KEY, number=NUMBER, timestamp_url=authority.url)) is Verdict.INTACT
+    assert verdict(seal_pdf(PDF, KEY, number=NUMBER, timestamp_url=authority.url)) is Verdict.INTACT
     assert authority.asked == 2
 
 
@@ -526,10 +513,10 @@ def test_one_thread_at_a_time_waits_for_the_authority(authority):
 
     authority.answer = answer
     with ThreadPoolExecutor() as pool:
-        first = pool.submit(seal, PDF, KEY, number=NUMBER, timestamp_url=authority.url)
+        first = pool.submit(seal_pdf, PDF, KEY, number=NUMBER, timestamp_url=authority.url)
         assert asked.wait(5)
         with pytest.raises(SealDelayed, match="another thread"):
-            seal(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
+            seal_pdf(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
         authority.stopped.set()
         assert verdict(first.result()) is Verdict.INTACT
     assert authority.asked == 1
@@ -539,21 +526,22 @@ def test_one_thread_at_a_time_waits_for_the_authority(authority):
 
 
 def test_many_seal_at_once():
-    numbers = [new_number() for _ in range(48)]
+    numbers = [generate_number() for _ in range(48)]
     with ThreadPoolExecutor(8) as pool:
-        sealed = list(pool.map(lambda number: seal(PDF, KEY, number=number), numbers))
-    assert [examine(file, KEY.certificates).numbers for file in sealed] == [(number,) for number in numbers]
+        sealed = list(pool.map(lambda number: seal_pdf(PDF, KEY, number=number), numbers))
+    found = [check_seal(file, KEY.certificates).numbers for file in sealed]
+    assert found == [(number,) for number in numbers]
     assert {verdict(file) for file in sealed} == {Verdict.INTACT}
 
 
 def test_sealing_opens_no_file_and_no_connection(tmp_path):
-    key = open_key(bought(ec.generate_private_key(ec.SECP256R1())), "")
-    seal(PDF, key, number=NUMBER)  # what Python imports the first time does not count
+    key = parse_key(bought(ec.generate_private_key(ec.SECP256R1())), "")
+    seal_pdf(PDF, key, number=NUMBER)  # what Python imports the first time does not count
     with watched() as seen:
         (tmp_path / "seen").write_bytes(b"")
         assert len(seen) == 1
-        file = seal(PDF, KEY, number=NUMBER)
+        file = seal_pdf(PDF, KEY, number=NUMBER)
         verdict(file)
         verdict(file[:-1])
-        verdict(seal(PDF, key, number=NUMBER), key)
+        verdict(seal_pdf(PDF, key, number=NUMBER), key)
     assert len(seen) == 1

@@ -7,7 +7,7 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 from sqlalchemy import delete
 
-from app.certificates.numbers import new_number
+from app.certificates.numbers import generate_number
 from app.citizen.views import FILE_MAX
 from app.extensions import db
 from app.models import Certificate, Signature, Status
@@ -101,7 +101,7 @@ def test_nothing_typed(citizen):
 
 
 def test_unknown(citizen):
-    page = citizen.open(f"/verifier/{new_number()}")
+    page = citizen.open(f"/verifier/{generate_number()}")
     assert page.status == 404
     assert page.text("h1") == "Certificat inconnu"
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.certificates import examine_file, numbers
+from app.certificates import numbers
 from app.certificates.exceptions import Verdict
+from app.certificates.seal import check_seal
 from app.config import ConfigError
 from app.content.charter import load_charter
 from app.content.communes import load_communes
@@ -67,7 +68,7 @@ def test_any_file_to_check(world, data):
     file = data.draw(SPLICES.map(lambda s: spliced(world.sealed, s)) | st.binary(max_size=2000))
     if over():
         return
-    verdict = examine_file(file, world.certificates).verdict
+    verdict = check_seal(file, world.certificates).verdict
     assert (verdict is Verdict.INTACT) == (file == world.sealed)
     TRIED[f"file to check → {verdict.value}"] += 1
 

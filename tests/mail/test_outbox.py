@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from app import create_app
-from app.certificates.key import new_key, seal_key
+from app.certificates.key import generate_key, seal_key
 from app.clock import now
 from app.extensions import db
 from app.mail import outbox
@@ -254,8 +254,8 @@ def test_a_seal_warning_is_void_once_the_key_is_replaced(organised, mailbox, lat
     assert deliver_at(organised) == 0
     mailbox.answer = "250 OK"
     with organised.app_context():
-        fresh = new_key("localhost", "Nous", now())
-    organised.extensions["seal"] = lambda: fresh
+        fresh = generate_key("localhost", "Nous", now())
+    organised.extensions["seal_key"] = fresh
     later(hours=1)
     assert deliver_at(organised) == 0
     with organised.app_context():

@@ -15,7 +15,7 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import text
 
-from app.certificates.key import new_seal_key, read_key, replace_key, seal_file, seal_key
+from app.certificates.key import generate_site_key, key_path, read_key, replace_key, seal_key
 from app.clock import now
 from app.extensions import db
 from app.mail import outbox
@@ -120,7 +120,7 @@ def test_everything_comes_back(place, mailbox, tmp_path, engines):
     number = populate(source, mailbox)
     with source.app_context():
         fingerprint, moment = seal_key.fingerprint, now()
-        old = replace_key(seal_file(source), new_seal_key(source), "", seal_key, moment)
+        old = replace_key(key_path(), generate_site_key().pkcs12(""), seal_key, moment)
     said = run(source, "backup", file)
     assert said.startswith(f"{file}: 5 signatures, ")
     assert file.stat().st_mode & 0o777 == 0o600
@@ -212,13 +212,13 @@ def test_another_key_of_the_seal_is_kept(place, archive):
     target = migrated(place("target", "sqlite"))
     with target.app_context():
         other = seal_key.certificate
-        content = seal_file(target).read_bytes()
+        content = key_path().read_bytes()
     assert "is another key of the seal" in run(target, "restore", archive, status=1)
     said = run(target, "restore", "--replace", archive)
     (kept,) = re.findall("is kept in (.+)", said)
     assert Path(kept).read_bytes() == content
     with target.app_context():
-        assert other in read_key(seal_file(target), "").former
+        assert other in read_key(key_path(), "").former
 
 
 def test_the_passphrase_of_the_seal_must_be_as_it_was(place, archive):

@@ -14,15 +14,15 @@ from bs4 import BeautifulSoup
 from PIL import Image
 from pypdf import PdfReader
 
+from app.certificates.fonts import BOLD, FALLBACK, TITLE, set_line, set_name
 from app.certificates.glyphs import missing_characters
 from app.content.charter import load_charter
-from app.sharing import fonts
-from app.sharing.badge import badge
+from app.sharing import badge
+from app.sharing.badge import draw_badge
 from app.sharing.card import Card
-from app.sharing.fonts import BOLD, FALLBACK, TITLE, set_line, set_name
-from app.sharing.picture import PAPER, picture
-from app.sharing.poster import poster
-from tests.certificates.test_hostile_names import NAMES
+from app.sharing.picture import PAPER, draw_picture
+from app.sharing.poster import draw_poster
+from tests.support.hostile_names import NAMES
 from tests.support.journeys import ELODIE, change, sign, signed_and_confirmed
 
 CHARTER = load_charter(Path(__file__).parents[2] / "app/content/charter.toml")
@@ -205,18 +205,18 @@ def test_eight_threads_draw_the_same_letters(app):
 
     def draw(name):
         with app.test_request_context():
-            return badge(replace(CARD, full_name=name)), picture(replace(CARD, full_name=name))
+            card = replace(CARD, full_name=name)
+            return draw_badge.__wrapped__(card), draw_picture.__wrapped__(card)
 
     expected = [draw(name) for name in names]
     for _ in range(5):
-        fonts._face.cache_clear()
-        fonts._glyph.cache_clear()
+        badge._font.cache_clear()
         with ThreadPoolExecutor(8) as pool:
             assert list(pool.map(draw, names * 4)) == expected * 4
 
 
 def test_the_badge_asks_for_nothing_else(drawing):
-    root = parsed(badge(CARD))
+    root = parsed(draw_badge(CARD))
     allowed = {"svg", "title", "desc", "g", "path", "rect", "circle"}
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= allowed
     for element in root.iter():
@@ -233,8 +233,8 @@ def test_the_badge_asks_for_nothing_else(drawing):
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_a_name_is_only_shapes_and_words(drawing, name):
-    plain = badge(replace(CARD, full_name="Z"))
-    root = parsed(badge(replace(CARD, full_name=name)))
+    plain = draw_badge(replace(CARD, full_name="Z"))
+    root = parsed(draw_badge(replace(CARD, full_name=name)))
     kinds = {element.tag for element in parsed(plain).iter()}
     assert {element.tag for element in root.iter()} <= kinds
     said = root.findtext(f"{SVG}title")
@@ -254,13 +254,13 @@ def near(colour, other):
 
 
 def test_the_picture_is_as_networks_ask():
-    drawn = picture(CARD)
+    drawn = draw_picture(CARD)
     assert Image.open(io.BytesIO(drawn)).size == (1200, 630)
     assert len(drawn) < 60_000
 
 
 def test_a_panel_is_pasted_or_bare():
-    image = pixels(picture(CARD))
+    image = pixels(draw_picture(CARD))
     for number in range(1, 11):
         left = 64 + round((number - 1) * 98 * 10 / 9)
         colours = image.crop((left + 25, 500, left + 67, 570)).getcolors(4000)
@@ -270,7 +270,7 @@ def test_a_panel_is_pasted_or_bare():
 
 @pytest.mark.parametrize("name", ["Zoé", LONG_NAME, "W" * 60 + " " + "W" * 60, "", *HARD])
 def test_a_name_stays_between_the_margins(name):
-    image = pixels(picture(replace(CARD, full_name=name, at="à " + "Beauregard-" * 8)))
+    image = pixels(draw_picture(replace(CARD, full_name=name, at="à " + "Beauregard-" * 8)))
     paper = tuple(bytes.fromhex(PAPER[1:]))
     for margin in ((0, 0, 60, 614), (1140, 0, 1200, 614), (0, 0, 1200, 40)):
         colours = image.crop(margin).getcolors(2000)
@@ -278,14 +278,14 @@ def test_a_name_stays_between_the_margins(name):
 
 
 def test_one_face_sets_a_whole_name():
-    assert set_line("Zoé", TITLE, size=20, width=500).face == TITLE
-    assert set_line("Zoé Ελένη", TITLE, size=20, width=500).face == FALLBACK
-    assert set_line("Zoé Ελένη", BOLD, size=20, width=500).face == FALLBACK
+    assert set_line("Zoé", TITLE, size=20, width=500).font == TITLE
+    assert set_line("Zoé Ελένη", TITLE, size=20, width=500).font == FALLBACK
+    assert set_line("Zoé Ελένη", BOLD, size=20, width=500).font == FALLBACK
 
 
 def test_a_name_too_long_for_one_line_has_two():
-    assert len(set_name("Zoé Roux", size=40, smallest=20, width=300)) == 1
-    first, second = set_name(LONG_NAME, size=40, smallest=20, width=300)
+    assert len(set_name("Zoé Roux", size=40, smallest=20, on_two_lines=32, width=300)) == 1
+    first, second = set_name(LONG_NAME, size=40, smallest=20, on_two_lines=32, width=300)
     assert f"{first.text} {second.text}" == LONG_NAME
     assert first.size == second.size
 
@@ -326,7 +326,7 @@ def test_the_poster_is_served_as_a_file(kit, candidate):
 
 @pytest.mark.poppler
 def test_the_poster_says_who_signed_what(drawing, tmp_path):
-    text = " ".join(read(poster(CARD), tmp_path, "pdftotext", "affiche.pdf", "-").split())
+    text = " ".join(read(draw_poster(CARD), tmp_path, "pdftotext", "affiche.pdf", "-").split())
     for words in (CARD.full_name, "au Bugue", "a signé 3 engagements sur 10", CARD.url, CARD.organisation):
         assert words in text
     for commitment in CARD.commitments:
@@ -335,7 +335,7 @@ def test_the_poster_says_who_signed_what(drawing, tmp_path):
 
 @pytest.mark.poppler
 def test_the_poster_is_not_a_certificate(drawing, tmp_path):
-    pdf = poster(CARD)
+    pdf = draw_poster(CARD)
     text = read(pdf, tmp_path, "pdftotext", "affiche.pdf", "-")
     for words in ("ertificat", "n°", "Délivré", "Vérifi"):
         assert words not in text
@@ -346,7 +346,7 @@ def test_the_poster_is_not_a_certificate(drawing, tmp_path):
 @pytest.mark.poppler
 @pytest.mark.parametrize("name", ["Zoé", LONG_NAME, "Ґанна Ελένη"])
 def test_the_code_leads_to_the_public_page(drawing, tmp_path, name):
-    pdf = poster(replace(CARD, full_name=name))
+    pdf = draw_poster(replace(CARD, full_name=name))
     read(pdf, tmp_path, "pdftoppm", "-r", "100", "-png", "-singlefile", "affiche.pdf", "page")
     with Image.open(tmp_path / "page.png") as page:
         assert [found.text for found in zxingcpp.read_barcodes(page)] == [CARD.url]
@@ -354,7 +354,7 @@ def test_the_code_leads_to_the_public_page(drawing, tmp_path, name):
 
 @pytest.mark.poppler
 def test_only_our_faces_are_on_the_poster(drawing, tmp_path):
-    lines = read(poster(CARD), tmp_path, "pdffonts", "affiche.pdf").splitlines()[2:]
+    lines = read(draw_poster(CARD), tmp_path, "pdffonts", "affiche.pdf").splitlines()[2:]
     assert {line.split("+")[1].split()[0].partition("-")[0] for line in lines if "+" in line} == {
         "BricolageGrotesque",
         "AtkinsonHyperlegibleNext",
@@ -366,23 +366,23 @@ def test_only_our_faces_are_on_the_poster(drawing, tmp_path):
     ["Zoltán-Xylophène Quertyuiop O’Hostile", "Ґанна Ελένη Quertyuiop O’Hostile", "Wolfgang Amadeus Mozart"],
 )
 def test_a_name_on_two_lines_leaves_the_poster_one_page(drawing, name):
-    poster(replace(CARD, full_name=name, role="colistier·ère", taken=frozenset(range(1, 11))))
+    draw_poster(replace(CARD, full_name=name, role="colistier·ère", taken=frozenset(range(1, 11))))
 
 
 @pytest.mark.parametrize("count", range(1, 11))
 def test_the_poster_is_one_page(drawing, count):
-    """`_draw` refuses two pages, and a frame that does not hold its words."""
+    """`draw_pdf` refuses two pages, and a frame that does not hold its words."""
     card = replace(CARD, full_name=LONG_NAME, at="à Beauregard-de-Terrasson-et-de-Bassac-sur-Isle")
     for first in (0, 5):
         taken = frozenset((first + index) % 10 + 1 for index in range(count))
-        assert len(PdfReader(io.BytesIO(poster(replace(card, taken=taken)))).pages) == 1
+        assert len(PdfReader(io.BytesIO(draw_poster(replace(card, taken=taken)))).pages) == 1
 
 
 @pytest.mark.parametrize(
     "name", ["<b>Zoé</b>", "{{ 7*7 }}", "Zo\x00é", "日本 太郎", '<img src="/etc/passwd">']
 )
 def test_a_name_is_only_a_name_on_the_poster(drawing, name):
-    (page,) = PdfReader(io.BytesIO(poster(replace(CARD, full_name=name)))).pages
+    (page,) = PdfReader(io.BytesIO(draw_poster(replace(CARD, full_name=name)))).pages
     text = page.extract_text()
     if not missing_characters(name):
         assert name in text

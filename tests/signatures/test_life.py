@@ -19,7 +19,8 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, select
 
 from app import clock, create_app
-from app.certificates import current, issue
+from app.certificates import fast_pdf, seal
+from app.certificates.issue import NotCertifiable, is_current, issue_certificate
 from app.extensions import charter, db
 from app.mail import quota
 from app.models import (
@@ -294,8 +295,8 @@ class Life(RuleBasedStateMachine):
         if signature is None:
             return
         try:
-            certificate = issue.issue(signature)
-        except issue.NotCertifiable:
+            certificate = issue_certificate(signature)
+        except NotCertifiable:
             assert not signature.pledges
             return
         assert certificate.content["full_name"] == signature.full_name
@@ -390,8 +391,8 @@ class Life(RuleBasedStateMachine):
 
     def one_certificate_at_most_is_current(self):
         for signature in db.session.scalars(select(Signature).where(Signature.status == Status.CONFIRMED)):
-            standing = [c for c in signature.certificates if current.is_current(c)]
-            assert len(standing) <= 1
+            current = [c for c in signature.certificates if is_current(c)]
+            assert len(current) <= 1
 
     def nobody_is_flooded(self):
         """No more than so many letters of a kind in a day, counting anew at each answer, erased or not."""
@@ -437,8 +438,8 @@ def test_the_whole_life(monkeypatch, tmp_path, database_url):
         db.create_all()
     listen_to_statements(app, note_writing)
     copies = itertools.count()
-    monkeypatch.setattr(issue, "draw_certificate", lambda snapshot: f"%PDF-{next(copies)}".encode())
-    monkeypatch.setattr(issue, "seal_certificate", lambda pdf, *_, **__: pdf)
+    monkeypatch.setattr(fast_pdf, "draw_certificate", lambda snapshot: f"%PDF-{next(copies)}".encode())
+    monkeypatch.setattr(seal, "seal_pdf", lambda pdf, *_, **__: pdf)
     monkeypatch.setattr(clock, "_time", lambda: Life.time)
     Life.app = app
     run_state_machine_as_test(

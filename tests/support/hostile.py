@@ -15,7 +15,7 @@ from asn1crypto import cms, tsp
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificates
 
-from app.certificates.seal import examine
+from app.certificates.seal import check_seal
 from tests.support.authority import stamper_in_a_maze
 
 SIZE = 2 * 1024 * 1024
@@ -151,5 +151,5 @@ if __name__ == "__main__":
     for name, file in [*files(sealed, certificates[0].public_bytes(Encoding.DER)), *ours]:
         limit()
         before = time.process_time()
-        verdict = examine(file, certificates).verdict
+        verdict = check_seal(file, certificates).verdict
         print(f"{verdict.value}\t{name}\t{1000 * (time.process_time() - before):.0f} ms", flush=True)
