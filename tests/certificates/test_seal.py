@@ -134,9 +134,9 @@ def test_poppler_finds_it_valid_and_whole(sealed_certificate, tmp_path):
 
 @pytest.fixture
 def trusted(tmp_path):
-    """Ask poppler about a file, as the README says to, with only our certificate to trust."""
+    """Ask poppler about a file, as the documentation says to, with only our certificate to trust."""
     (tmp_path / "certificat-organisation.pem").write_bytes(KEY.pem())
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "docs" / "checking-certificates.md").read_text(encoding="utf-8")
     (commands,) = re.findall(r"```sh\n(mkdir confiance\n.*?)```", readme, re.S)
 
     def ask(file):
@@ -152,7 +152,7 @@ def trusted(tmp_path):
 
 @pytest.mark.poppler
 @pytest.mark.nss
-def test_poppler_trusts_it_as_the_readme_says(trusted, sealed_certificate, tmp_path):
+def test_poppler_trusts_it_as_the_guide_says(trusted, sealed_certificate, tmp_path):
     said = trusted(sealed_certificate)
     assert "Signature is Valid" in said
     assert "Total document signed" in said
