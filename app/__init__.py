@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, request
 from jinja2 import StrictUndefined
 
-from app import candidate, citizen, extensions
+from app import candidate, citizen, extensions, register
 from app.config import configure
 from app.mail import preview
 from app.ops import cli, health, metrics, request_log, views
@@ -49,6 +49,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     configure(app, overrides or {})
     logging.init_app(app)
     extensions.init_app(app)
+    register.init_app(app)
     csrf.init_app(app)
     rate_limits.init_app(app)
     health.init_app(app)

@@ -150,9 +150,9 @@ def test_what_was_confirmed_before_is_listed_by_the_first_look(empty):
         db.session.execute(text("INSERT INTO pledge VALUES (1, 3, '2026-03-01')"))
         db.session.commit()
         upgrade()
-        assert queries.find("a") is None
+        assert queries.find_entry("a") is None
         assert publish_waiting(now()) == 1
-        entry = queries.find("a")
+        entry = queries.find_entry("a")
         assert (entry.full_name, entry.taken, entry.epci) == ("Zoé Lé", {3: date(2026, 3, 1)}, "200027217")
         db.session.rollback()
         downgrade(revision="0004")

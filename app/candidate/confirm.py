@@ -31,7 +31,7 @@ def confirm(token: str) -> ResponseReturnValue:
     link, signature = load_linked_signature(CONFIRM_SIGNATURE, token)
     standing = signature.merged_into or signature
     if standing.is_confirmed:
-        entry = queries.find(standing.code)
+        entry = queries.find_entry(standing.code)
         return render_template("candidate/already.html", signature=standing, entry=entry)
     if standing.status is not Status.PENDING:
         abort(410)

@@ -45,7 +45,7 @@ def my_signature_page(signature: Signature, *, delayed: bool = False) -> str:
     return render_template(
         "candidate/my_signature.html",
         signature=signature,
-        entry=queries.find(signature.code),
+        entry=queries.find_entry(signature.code),
         agreed=next((c for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None),
         contact_words=consent_wording(ConsentPurpose.CONTACT),
         delayed=delayed,

@@ -27,7 +27,7 @@ def poster() -> ResponseReturnValue:
 
 def _load_card() -> Card:
     """Return what the public page shows, or abort to « Ma signature » while the signature is not public."""
-    entry = queries.find(require_signatory().code)
+    entry = queries.find_entry(require_signatory().code)
     if entry is None:
         flash("Votre signature n’est pas dans le registre public pour l’instant : il n’y a rien à partager.")
         abort(redirect(url_for(".my_signature"), code=303))

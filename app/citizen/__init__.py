@@ -1,10 +1,31 @@
-"""What citizens read: the register, the verification of certificates, the legal pages."""
+"""The citizen's pages: the register, the verification of certificates, the legal pages.
 
-from app.citizen import images as images
-from app.citizen import open_data as open_data  # and so does this one
-from app.citizen import signatories as signatories  # and these three
-from app.citizen import sitemap as sitemap  # adds its pages to the blueprint
-from app.citizen import territory as territory
-from app.citizen.views import bp
+They only read, set no cookie, and never see an e-mail address.
+"""
 
-__all__ = ["bp"]
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from app.register.queries import read_version
+from app.web.http_cache import unless_known
+
+bp = Blueprint("citizen", __name__)
+
+
+def conditional_on_register(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+    """Answer 304 without a call of the view if the client has its page of this version of the register."""
+
+    @wraps(view)
+    def answer(**values: Any) -> ResponseReturnValue:
+        return unless_known(read_version(), lambda: view(**values))
+
+    return answer
+
+
+from app.citizen import images, legal, open_data, signatories, sitemap, territory, verify
+
+__all__ = ["bp", "images", "legal", "open_data", "signatories", "sitemap", "territory", "verify"]

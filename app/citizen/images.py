@@ -1,50 +1,49 @@
-"""What other sites show of a public signature: its badge, and the picture beside its link."""
+"""The images of a public signature: the badge that other sites embed, and the picture of its link."""
 
 from flask import Response, abort, request
 from flask.typing import ResponseReturnValue
 
-from app.citizen.sitemap import unless_refused
-from app.citizen.views import bp
+from app.citizen import bp
+from app.citizen.sitemap import set_robots_tag
 from app.extensions import charter
 from app.register import queries
 from app.sharing.card import make_card, site_name
 
-#: Seconds that a browser may show a badge without asking whether it still holds.
+#: Seconds for which a browser shows a badge without revalidation.
 BADGE_MAX_AGE = 300
 
 
 @bp.get("/signataires/<code>/badge.svg")
 def badge(code: str) -> ResponseReturnValue:
-    """Serve the badge of a signature; where nothing is public, one that says so and names nobody, with 404.
+    """Serve the badge of a signature; if it is not public, a badge without a name, and status 404.
 
-    Browsers draw what comes with a 404. Other sites keep what they embed, so a badge must not go on saying
-    what is no longer true; and it must not tell a withdrawn signature from one that never was.
+    Browsers draw the body of a 404. Other sites keep what they embed, so a badge changes with a withdrawal;
+    and the 404 does not distinguish a withdrawn signature from a code that never existed.
     """
     from app.sharing.badge import draw_badge, draw_empty_badge
 
-    signature = queries.find(code)
-    if signature is None:
-        response = Response(
-            draw_empty_badge(site_name(), charter.commitments), status=404, mimetype="image/svg+xml"
-        )
+    entry = queries.find_entry(code)
+    if entry is None:
+        empty = draw_empty_badge(site_name(), charter.commitments)
+        response = Response(empty, status=404, mimetype="image/svg+xml")
     else:
-        response = Response(draw_badge(make_card(signature)), mimetype="image/svg+xml")
+        response = Response(draw_badge(make_card(entry)), mimetype="image/svg+xml")
         response.cache_control.public = True
         response.cache_control.max_age = BADGE_MAX_AGE
         response.add_etag()
-        unless_refused(signature, response)
-    # The one thing here that is made to be shown by other sites.
+        set_robots_tag(response, entry)
+    # The only response that other sites may embed.
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response.make_conditional(request)
 
 
 @bp.get("/signataires/<code>/image.png")
 def picture(code: str) -> ResponseReturnValue:
-    """Serve the picture of a signature, as social networks take it."""
+    """Serve the picture of a signature, in the format of social networks."""
     from app.sharing.picture import draw_picture
 
-    signature = queries.find(code) or abort(404)
-    response = Response(draw_picture(make_card(signature)), mimetype="image/png")
+    entry = queries.find_entry(code) or abort(404)
+    response = Response(draw_picture(make_card(entry)), mimetype="image/png")
     response.add_etag()
     response.make_conditional(request)
-    return unless_refused(signature, response)
+    return set_robots_tag(response, entry)

@@ -1,28 +1,23 @@
-"""The territory: how much of it is covered, as a map, as bars and as tables."""
+"""The page of the territory: the signatures by commune and by area, as a map, bars and tables."""
 
 from flask import render_template
-from flask.typing import ResponseReturnValue
 
-from app.citizen.views import bp
+from app.citizen import bp, conditional_on_register
 from app.extensions import communes, outlines
 from app.register import area_counts, queries
-from app.web.http_cache import unless_known
 
 
 @bp.get("/territoire")
-def territory() -> ResponseReturnValue:
-    """Show where the charter is signed, commune by commune, and what was taken there."""
-    return unless_known(queries.version(), _territory)
-
-
-def _territory() -> str:
-    counts = queries.coverage()
+@conditional_on_register
+def territory() -> str:
+    """Show the signatures and commitments of the territory, commune by commune."""
+    counts = queries.count_by_commune()
     return render_template(
         "citizen/territory.html",
         outlines=outlines,
         communes=communes,
-        counts={insee: counted.get(0, 0) for insee, counted in counts.items()},
-        whole=area_counts.whole(communes, counts),
-        epcis=area_counts.by_epci(communes, counts),
-        districts=area_counts.by_district(communes, counts),
+        counts={insee: by_commitment.get(0, 0) for insee, by_commitment in counts.items()},
+        whole=area_counts.count_territory(communes, counts),
+        epcis=area_counts.count_by_epci(communes, counts),
+        districts=area_counts.count_by_district(communes, counts),
     )

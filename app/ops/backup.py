@@ -136,7 +136,7 @@ def restore(file: Path, now: datetime, *, replace: bool = False) -> Restored:
         notes = [*_put_secret_back(archive), *_put_seal_back(archive, seal, now)]
         made_at = archive.made_at
     erased = retention.purge(now)
-    return Restored(made_at, counts, notes, erased, sum(1 for _ in audit.differences()))
+    return Restored(made_at, counts, notes, erased, sum(1 for _ in audit.find_differences()))
 
 
 class Archive:

@@ -41,11 +41,11 @@ seal = AppGroup("seal", help="The key that seals the certificates.")
 def check_register(context: click.Context, mend: bool) -> None:
     """Recount the whole register, and say what differs; exit status 1 where something does."""
     count = 0
-    for difference in audit.differences():
+    for difference in audit.find_differences():
         count += 1
-        click.echo(f"{difference.what} {difference.of}: {difference.found}, not {difference.wanted}")
+        click.echo(f"{difference.what} {difference.of}: {difference.found}, not {difference.expected}")
         if mend:
-            difference.mend(db.session())
+            difference.fix(db.session())
             db.session.commit()
     click.echo(
         f"{count} {'difference' if count == 1 else 'differences'}{', mended' if count and mend else ''}"

@@ -1,4 +1,4 @@
-"""How much of a territory is covered: plain counts of the whole, and of its parts."""
+"""Counts of the signatures of a territory, by area."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,52 +6,49 @@ from dataclasses import dataclass, replace
 
 from app.content.communes import Area, Commune, Communes
 
-#: Signatures by commune, then by commitment; under 0, all of them. What is not there has none.
+#: Signatures by INSEE code, then by commitment; under 0, all of them. A commune without one may be missing.
 Counts = Mapping[str, Mapping[int, int]]
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some communes, in alphabetical order, and what was signed in them."""
+class AreaCounts:
+    """The counts of some communes, which are in alphabetical order."""
 
     communes: Sequence[Commune]
-    covered: int  # how many of the communes have a signature
+    covered: int  # communes that have a signature
     taken: Counter[int]  # signatures by commitment; under 0, all of them
 
     @property
     def signatures(self) -> int:
-        """All the signatures, whatever they took."""
+        """The number of signatures."""
         return self.taken[0]
 
 
-def whole(communes: Communes, counts: Counts) -> Part:
-    """Count the territory; in its signatures, as in the register's, those of a commune that left the file."""
-    return replace(_part(communes.alphabetical, counts), taken=_sum(counts.values()))
+def count_territory(communes: Communes, counts: Counts) -> AreaCounts:
+    """Count the territory. Signatures of a commune that has left the file are in it, as in the register."""
+    return replace(_count_area(communes.alphabetical, counts), taken=_sum(counts.values()))
 
 
-def by_epci(communes: Communes, counts: Counts) -> Mapping[Area, Part]:
+def count_by_epci(communes: Communes, counts: Counts) -> Mapping[Area, AreaCounts]:
     """Count each intercommunality, in alphabetical order."""
     return {
-        area: _part([c for c in communes.alphabetical if c.epci.code == area.code], counts)
-        for area in communes.epcis.values()
+        epci: _count_area([c for c in communes.alphabetical if c.epci.code == epci.code], counts)
+        for epci in communes.epcis.values()
     }
 
 
-def by_district(communes: Communes, counts: Counts) -> Mapping[Area, Part]:
+def count_by_district(communes: Communes, counts: Counts) -> Mapping[Area, AreaCounts]:
     """Count each arrondissement, in alphabetical order."""
     return {
-        area: _part([c for c in communes.alphabetical if c.district.code == area.code], counts)
-        for area in communes.districts.values()
+        district: _count_area([c for c in communes.alphabetical if c.district.code == district.code], counts)
+        for district in communes.districts.values()
     }
 
 
-def _part(communes: Sequence[Commune], counts: Counts) -> Part:
+def _count_area(communes: Sequence[Commune], counts: Counts) -> AreaCounts:
     signed = [counts[commune.insee] for commune in communes if commune.insee in counts]
-    return Part(communes, covered=sum(1 for counted in signed if counted.get(0)), taken=_sum(signed))
+    return AreaCounts(communes, covered=sum(1 for count in signed if count.get(0)), taken=_sum(signed))
 
 
-def _sum(signed: Iterable[Mapping[int, int]]) -> Counter[int]:
-    total: Counter[int] = Counter()
-    for counted in signed:
-        total.update(counted)
-    return total
+def _sum(counts: Iterable[Mapping[int, int]]) -> Counter[int]:
+    return sum(map(Counter, counts), Counter())

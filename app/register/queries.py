@@ -1,4 +1,4 @@
-"""The register as it is read: filtered, in order, a page at a time. What several pages share."""
+"""Reading the register: searches, pages of entries, counts and versions."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.extensions import communes, db
@@ -16,12 +16,12 @@ from app.models import Entry, Revision, Role, Spelling, Tally
 from app.text import fold
 
 PAGE_SIZE = 25
-#: Comes after every text that begins in the same way.
-_END = "\U0010ffff"
+#: The last character: a text followed by it comes after every text that begins with the same one.
+_LAST = "\U0010ffff"
 
 
 class Order(Enum):
-    """By date, the newest first; or by name. Never by how much was taken."""
+    """By date, the newest first; or by name. Never by the number of commitments."""
 
     DATE = "date"
     NAME = "nom"
@@ -29,24 +29,31 @@ class Order(Enum):
 
 @dataclass(frozen=True)
 class Search:
-    """What is asked of the register: nothing, the whole of it."""
+    """The criteria of a search; without any, the whole register."""
 
     commune: str | None = None  # INSEE code
-    epci: str | None = None  # SIREN
+    epci: str | None = None  # SIREN code
     district: str | None = None  # INSEE code of the arrondissement
     commitment: int | None = None
     roles: frozenset[Role] = frozenset()  # none: all
-    name: str = ""  # as it was typed
+    name: str = ""  # as typed
     order: Order = Order.DATE
 
     @property
     def key(self) -> str:
-        """The beginning of a spelling that is looked up: the longest word, which the fewest bear."""
+        """The word of the name that is searched in `Spelling`: the longest, which the fewest names have."""
         return max(fold(self.name).split(), key=len, default="")
 
     @property
+    def sort_column(self) -> InstrumentedAttribute[Any]:
+        """The column that orders the entries."""
+        if self.key:
+            return Spelling.key
+        return Entry.sort_key if self.order is Order.NAME else Entry.confirmed_at
+
+    @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        """What a line must be, or a spelling, where a name is looked up: an index has all that this asks."""
+        """The WHERE clause, on `Spelling` for a name and on `Entry` without: an index has its columns."""
         row = Spelling if self.key else Entry
         places = ((row.commune, self.commune), (row.epci, self.epci), (row.district, self.district))
         conditions = [column == place for column, place in places if place is not None]
@@ -55,9 +62,10 @@ class Search:
         if self.roles:
             conditions.append(row.role.in_(self.roles))
         if self.key:
-            # Whoever bears the name in two ways is found by the first one alone.
-            conditions += [*_begins(Spelling.key, self.key), Spelling.known < len(self.key)]
-            # The other words begin some word too: a spelling has them all, and folded texts no wildcard.
+            conditions += [Spelling.key >= self.key, Spelling.key < self.key + _LAST]
+            # A name with two words that begin so is found once, by the first one.
+            conditions.append(Spelling.known < len(self.key))
+            # Each other word begins a word of the name. A folded text has no wildcard.
             others = fold(self.name).split()
             others.remove(self.key)
             conditions += [(" " + Spelling.key).like(f"% {word}%") for word in others]
@@ -66,19 +74,19 @@ class Search:
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place between two lines, which stays where it is while people sign and withdraw."""
+    """A place between two entries, which signatures and withdrawals do not move."""
 
-    value: str  # of what the lines are in the order of
-    code: str  # of the line beside
-    backwards: bool = False  # whether what is wanted comes before
+    value: str  # in the column that orders the entries, of the entry beside
+    code: str  # of that entry
+    backwards: bool = False  # whether the page before this place is wanted
 
     def __str__(self) -> str:
         written = json.dumps([self.value, self.code], ensure_ascii=False, separators=(",", ":"))
         return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
 
     @classmethod
-    def read(cls, text: str, *, backwards: bool) -> "Cursor":
-        """Read a cursor from an address. Raises: ValueError."""
+    def parse(cls, text: str, *, backwards: bool) -> "Cursor":
+        """Parse a cursor from a URL. Raises: ValueError."""
         try:
             value, code = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except (TypeError, RecursionError) as error:  # a number, or brackets without end
@@ -89,7 +97,7 @@ class Cursor:
 
     @property
     def moment(self) -> datetime:
-        """The value, where lines are in the order of their dates. Raises: ValueError."""
+        """The value, if entries are ordered by date. Raises: ValueError."""
         moment = datetime.fromisoformat(self.value)
         if moment.utcoffset() != timedelta(0):
             raise ValueError(self.value)
@@ -97,7 +105,7 @@ class Cursor:
 
     @property
     def name(self) -> str:
-        """The value, where lines are in the order of their names. Raises: ValueError."""
+        """The value, if entries are ordered by name. Raises: ValueError."""
         if fold(self.value) != self.value:
             raise ValueError(self.value)
         return self.value
@@ -108,91 +116,78 @@ class Page:
     """One page of the register."""
 
     entries: Sequence[Entry]
-    #: How many lines the search finds in all; None where they are not counted: a name that many bear.
+    #: Entries that the search finds in all; None where they are not counted: a name on several pages.
     total: int | None
     before: Cursor | None
     after: Cursor | None
 
 
-def page(search: Search, cursor: Cursor | None = None) -> Page:
-    """Return the lines of a search that follow, or come before, a cursor; the first ones without.
+def read_page(search: Search, cursor: Cursor | None = None) -> Page:
+    """Return the entries of a search that follow, or precede, a cursor; the first ones without.
 
-    Raises: ValueError, where the cursor is of another order.
+    Raises: ValueError if the cursor is of another order.
     """
-    total = None if search.key else total_of(search)
+    total = None if search.key else count_entries(search)
     if total == 0:
         return Page([], 0, None, None)
-    backwards = cursor is not None and cursor.backwards
-    key = _order(search)
+    key = search.sort_column
     code = key.class_.code
-    descending = (key.key == "confirmed_at") != backwards
-    lines = select(code, key.label("key")).where(*search.conditions)
+    backwards = cursor is not None and cursor.backwards
+    by_date = key is Entry.confirmed_at
+    descending = by_date != backwards
+    keys = select(code, key.label("key")).where(*search.conditions)
     if cursor:
         place: Any = tuple_(key, code)
-        value: Any = cursor.moment if key.key == "confirmed_at" else cursor.name
-        lines = lines.where(place < (value, cursor.code) if descending else place > (value, cursor.code))
-    # First which lines, in an index alone; then what they say.
-    chosen = _in_order(lines, key, code, descending).limit(PAGE_SIZE + 1).subquery()
-    whole = select(Entry, chosen.c.key).join(chosen, chosen.c.code == Entry.code)
-    found = db.session.execute(_in_order(whole, chosen.c.key, chosen.c.code, descending)).all()
+        limit: Any = (cursor.moment if by_date else cursor.name, cursor.code)
+        keys = keys.where(place < limit if descending else place > limit)
+    # First the keys of the page, which an index holds whole; then its entries.
+    chosen = _in_order(keys, key, code, descending).limit(PAGE_SIZE + 1).subquery()
+    rows = select(Entry, chosen.c.key).join(chosen, chosen.c.code == Entry.code)
+    found = db.session.execute(_in_order(rows, chosen.c.key, chosen.c.code, descending)).all()
     more = len(found) > PAGE_SIZE
     shown = found[:PAGE_SIZE][:: -1 if backwards else 1]
     before, after = (more, True) if backwards else (cursor is not None, more)
-    if search.key and not before and not after:
-        total = len(shown)
     return Page(
         entries=[entry for entry, _ in shown],
-        total=total,
-        before=_cursor(shown[0], backwards=True) if before and shown else None,
-        after=_cursor(shown[-1]) if after and shown else None,
+        total=len(shown) if search.key and not before and not after else total,
+        before=_cursor(*shown[0], backwards=True) if before and shown else None,
+        after=_cursor(*shown[-1]) if after and shown else None,
     )
 
 
-def _order(search: Search) -> InstrumentedAttribute[Any]:
-    """Return what the lines of a search are in the order of."""
-    if search.key:
-        return Spelling.key
-    return {Order.DATE: Entry.confirmed_at, Order.NAME: Entry.sort_key}[search.order]
+def _in_order(rows: Select[Any], key: Any, code: Any, descending: bool) -> Select[Any]:
+    return rows.order_by(key.desc(), code.desc()) if descending else rows.order_by(key, code)
 
 
-def _in_order(lines: Select[Any], key: Any, code: Any, descending: bool) -> Select[Any]:
-    return lines.order_by(key.desc(), code.desc()) if descending else lines.order_by(key, code)
+def _cursor(entry: Entry, key: Any, *, backwards: bool = False) -> Cursor:
+    return Cursor(key.isoformat() if isinstance(key, datetime) else key, entry.code, backwards)
 
 
-def _begins(key: InstrumentedAttribute[str], beginning: str) -> list[ColumnElement[bool]]:
-    return [key >= beginning, key < beginning + _END]
+def select_entries(search: Search) -> Select[Entry]:
+    """Select the entries of a search, in no order."""
+    entries = select(Entry).where(*search.conditions)
+    return entries.join(Spelling, Spelling.code == Entry.code) if search.key else entries
 
 
-def _cursor(row: Any, *, backwards: bool = False) -> Cursor:
-    entry, value = row
-    return Cursor(value.isoformat() if isinstance(value, datetime) else value, entry.code, backwards)
-
-
-def lines_of(search: Search) -> Select[Any]:
-    """Select all the lines of a search, in no order."""
-    lines = select(Entry).where(*search.conditions)
-    return lines.join(Spelling, Spelling.code == Entry.code) if search.key else lines
-
-
-def newest(search: Search, count: int) -> Sequence[Entry]:
-    """Return the lines of a search that were confirmed last, the newest first."""
-    newest_first = lines_of(search).order_by(Entry.confirmed_at.desc(), Entry.code.desc())
+def newest_entries(search: Search, count: int) -> Sequence[Entry]:
+    """Return the entries of a search that were confirmed last, the newest first."""
+    newest_first = select_entries(search).order_by(Entry.confirmed_at.desc(), Entry.code.desc())
     return db.session.scalars(newest_first.limit(count)).all()
 
 
-def find(code: str) -> Entry | None:
-    """Return one line of the register."""
+def find_entry(code: str) -> Entry | None:
+    """Return the entry of that code."""
     return db.session.scalar(select(Entry).where(Entry.code == code))
 
 
-def total_of(search: Search) -> int:
-    """Count the lines of a search without a name, from the tally."""
+def count_entries(search: Search) -> int:
+    """Return the number of entries of a search without a name."""
     counted = select(func.sum(Tally.count)).where(Tally.number == (search.commitment or 0), *_tallied(search))
     return db.session.scalar(counted) or 0
 
 
-def counts(search: Search) -> Mapping[int, int]:
-    """Count the lines of a search without a name by commitment; under 0, all of them."""
+def count_by_commitment(search: Search) -> Mapping[int, int]:
+    """Return the number of entries of a search without a name by commitment; under 0, all of them."""
     counted = select(Tally.number, func.sum(Tally.count)).where(*_tallied(search)).group_by(Tally.number)
     return dict(db.session.execute(counted).all())
 
@@ -213,8 +208,8 @@ def _tallied(search: Search) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def coverage() -> Mapping[str, Mapping[int, int]]:
-    """Count lines by commune, then by commitment; under 0, all of them. What is not there has none."""
+def count_by_commune() -> Mapping[str, Mapping[int, int]]:
+    """Return the number of entries by INSEE code, then by commitment; under 0, all of them."""
     counted = select(Tally.commune, Tally.number, func.sum(Tally.count)).group_by(Tally.commune, Tally.number)
     by_commune: dict[str, dict[int, int]] = {}
     for insee, number, count in db.session.execute(counted):
@@ -224,45 +219,32 @@ def coverage() -> Mapping[str, Mapping[int, int]]:
 
 @dataclass(frozen=True)
 class Version:
-    """What tells one state of the register from the next."""
+    """A state of the register: the number of its changes, and the time of the last one."""
 
     number: int
     changed_at: datetime | None
 
 
-_VERSION = select(func.coalesce(func.sum(Revision.number), 0), func.max(Revision.changed_at))
-_VERSION_OF_PART = _VERSION.where(Revision.epci == bindparam("epci"))
-
-
-def version(insee: str | None = None) -> Version:
-    """Return the version of the register, or of a part that one commune is in."""
+def read_version(insee: str | None = None) -> Version:
+    """Return the version of the register, or of its part in the EPCI of one commune."""
+    version = select(func.coalesce(func.sum(Revision.number), 0), func.max(Revision.changed_at))
     if insee:
-        of_part = {"epci": communes.get_or_placeholder(insee).epci.code}
-        number, changed_at = db.session.execute(_VERSION_OF_PART, of_part).one()
-    else:
-        number, changed_at = db.session.execute(_VERSION).one()
+        version = version.where(Revision.epci == communes.get_or_placeholder(insee).epci.code)
+    number, changed_at = db.session.execute(version).one()
     return Version(int(number), changed_at)
 
 
-def changes() -> Mapping[str, datetime]:
-    """Return when the register last changed in each EPCI that ever had a line, by SIREN code."""
+def read_last_changes() -> Mapping[str, datetime]:
+    """Return the time of the last change by EPCI (SIREN code)."""
     return dict(db.session.execute(select(Revision.epci, Revision.changed_at)).all())
 
 
-def spans(size: int) -> list[int]:
-    """Return which spans of so many signature ids have a line that search engines may show."""
-    found: list[int] = []
-    following = select(Entry.signature_id).where(Entry.indexable).order_by(Entry.signature_id).limit(1)
-    first: int | None = 0
-    while (first := db.session.scalar(following.where(Entry.signature_id >= first))) is not None:
-        found.append(first // size)
-        first = (found[-1] + 1) * size
-    return found
+def count_indexable() -> int:
+    """Return the number of entries that search engines may show."""
+    return db.session.scalar(select(func.count()).where(Entry.indexable)) or 0
 
 
-def indexable(first: int, end: int) -> list[tuple[str, datetime]]:
-    """Return the lines of a span of ids that search engines may show, with the time of their last change."""
-    asked = select(Entry.code, Entry.changed_at).where(
-        Entry.signature_id >= first, Entry.signature_id < end, Entry.indexable
-    )
-    return [(code, at) for code, at in db.session.execute(asked.order_by(Entry.signature_id))]
+def read_indexable(offset: int, limit: int) -> Sequence[Row[str, datetime]]:
+    """Return the code and last change of entries that search engines may show, in the order of signing."""
+    indexable = select(Entry.code, Entry.changed_at).where(Entry.indexable).order_by(Entry.signature_id)
+    return db.session.execute(indexable.offset(offset).limit(limit)).all()

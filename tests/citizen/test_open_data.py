@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from app import clock, create_app, french
+from app.citizen.open_data import DOWNLOADS
 from app.extensions import charter, db
 from app.models import ConsentPurpose, Entry, Role, Signature, Status, new_code
 from app.register import export, queries
@@ -388,12 +389,10 @@ def test_every_text_of_the_table_is_defused(app, history):
 @example(["\r", "\n"])
 @example(["%s", "%(name)s"])
 def test_any_text_is_read_back(texts):
-    cells = export.CSV.cells(["a", "b"], map(export.CSV.text, texts))
-    written = b"".join(export.as_csv(["a", "b"], [[export.CSV.line % cells], []])).decode()
     defused = [export.defuse(text) for text in texts]
+    written = b"".join(export.write_csv(["a", "b"], [[defused], []])).decode()
     assert list(csv.reader(io.StringIO(written, newline=""), strict=True)) == [["a", "b"], defused]
-    cells = export.JSON.line % export.JSON.cells(["a", "b"], map(export.JSON.text, texts))
-    written = b"".join(export.as_json({"h": '"'}, [[cells], [cells, cells]]))
+    written = b"".join(export.write_json({"h": '"'}, ["a", "b"], [[texts], [texts, texts]]))
     assert json.loads(written) == {"h": '"', "signataires": [dict(zip("ab", texts, strict=True))] * 3}
 
 
@@ -454,7 +453,7 @@ def test_the_page_is_a_dataset(lived, history):
     dataset = page["[itemtype='https://schema.org/Dataset']"]
     properties = {element["itemprop"] for element in dataset.select("[itemprop]")}
     assert properties >= {"name", "description", "license", "creator", "dateModified", "distribution", "url"}
-    assert page["[itemprop=license]"]["href"] == export.LICENCE["path"]
+    assert page["[itemprop=license]"]["href"] == schema_of(lived)["licenses"][0]["path"]
     files = [
         (each.select_one("[itemprop=contentUrl]")["href"], each.select_one("meta")["content"])
         for each in dataset.select("[itemtype='https://schema.org/DataDownload']")
@@ -688,17 +687,18 @@ def test_memory_does_not_grow_with_the_register(database_url):
 @pytest.mark.parametrize("path", ["/signataires.csv", "/signataires.json"])
 def test_slow_readers_do_not_take_every_thread(app, citizen, path):
     """Two files at a time; the third reader is told to come back, and pages are served."""
-    places = app.extensions["sending"]
     for _ in range(2):
-        assert places.acquire(blocking=False)
+        assert DOWNLOADS.acquire(blocking=False)
     with citizen.client.get(path) as refused:
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "60")
     assert citizen.open("/signataires").status == 200
-    places.release()
+    DOWNLOADS.release()
     for _ in range(3):  # each leaves its place: read whole, left in the middle, or asked for its headers
         with citizen.client.get(path) as response:
             assert response.status_code == 200
         citizen.client.get(path, buffered=False).close()
         citizen.client.head(path).close()
-    assert places.acquire(blocking=False)
-    assert not places.acquire(blocking=False)
+    assert DOWNLOADS.acquire(blocking=False)
+    assert not DOWNLOADS.acquire(blocking=False)
+    for _ in range(2):
+        DOWNLOADS.release()

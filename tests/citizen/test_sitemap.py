@@ -171,18 +171,18 @@ def test_they_say_when_they_changed(app, citizen):
         assert before <= at <= clock.now()
 
 
-def test_people_by_spans_of_signatures(app, citizen, monkeypatch):
-    monkeypatch.setattr(sitemap, "SPAN", 2)
+def test_signatories_in_several_sitemaps(app, citizen, monkeypatch):
+    monkeypatch.setattr(sitemap, "MAX_URLS", 2)
     codes = [listed(app, 3, given_name=name) for name in ("Anne", "Bruno", "Chloé", "Denis", "Emma")]
-    with app.app_context():  # as if their owners had asked: ids 2 and 3 are one span
+    with app.app_context():  # as if their owners had asked
         for code in codes[1:3]:
             db.session.get_one(Entry, codes.index(code) + 1).indexable = False
         db.session.commit()
     sitemaps = [urlsplit(address).path for address in read(citizen, "/sitemap.xml")]
-    assert sitemaps == ["/sitemap-pages.xml", *(f"/sitemap-signataires-{n}.xml" for n in (0, 2))]
+    assert sitemaps == ["/sitemap-pages.xml", *(f"/sitemap-signataires-{n}.xml" for n in (0, 1))]
     found = [page.rpartition("/")[2] for path in sitemaps[1:] for page in read(citizen, path)]
     assert found == [codes[0], *codes[3:]]
-    assert citizen.client.get("/sitemap-signataires-1.xml").status_code == 404
+    assert citizen.client.get("/sitemap-signataires-2.xml").status_code == 404
 
 
 def test_nobody_yet(citizen):

@@ -333,7 +333,7 @@ HERE = Communes(
 
 def test_parts_are_counted_from_their_communes():
     counts = {"001": {0: 2, 1: 2, 3: 1}, "003": {0: 1, 1: 1}}
-    north, south = area_counts.by_district(HERE, counts).values()
+    north, south = area_counts.count_by_district(HERE, counts).values()
     assert [commune.name for commune in north.communes] == ["Église", "Zug"]
     assert (north.covered, north.signatures, north.taken[1], north.taken[3], north.taken[2]) == (
         2,
@@ -343,15 +343,15 @@ def test_parts_are_counted_from_their_communes():
         0,
     )
     assert (len(south.communes), south.covered, south.signatures) == (1, 0, 0)
-    assert list(area_counts.by_epci(HERE, counts)) == [NORTH, SOUTH]
-    assert area_counts.by_epci(HERE, counts)[SOUTH].signatures == 3
+    assert list(area_counts.count_by_epci(HERE, counts)) == [NORTH, SOUTH]
+    assert area_counts.count_by_epci(HERE, counts)[SOUTH].signatures == 3
 
 
 def test_a_count_of_nothing_covers_nothing():
-    assert area_counts.whole(HERE, {"001": {0: 0, 1: 0}}).covered == 0
+    assert area_counts.count_territory(HERE, {"001": {0: 0, 1: 0}}).covered == 0
 
 
 def test_the_whole_counts_who_signed_in_a_commune_that_left_the_file():
-    whole = area_counts.whole(HERE, {"001": {0: 1}, "999": {0: 2, 5: 1}})
+    whole = area_counts.count_territory(HERE, {"001": {0: 1}, "999": {0: 2, 5: 1}})
     assert (whole.signatures, whole.taken[5]) == (3, 1)
     assert (len(whole.communes), whole.covered) == (3, 1)

@@ -8,7 +8,7 @@ from pypdf import PdfReader, PdfWriter
 from sqlalchemy import delete
 
 from app.certificates.numbers import generate_number
-from app.citizen.views import FILE_MAX
+from app.citizen.verify import FILE_MAX
 from app.extensions import db
 from app.models import Certificate, Signature, Status
 from app.signatures import rules

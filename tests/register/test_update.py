@@ -46,7 +46,7 @@ def names(citizen: Visitor, path: str = "/signataires") -> list[str]:
 
 def found(app) -> list[str]:
     with app.app_context():
-        return [f"{d.what}: {d.found}, not {d.wanted}" for d in audit.differences()]
+        return [f"{d.what}: {d.found}, not {d.expected}" for d in audit.find_differences()]
 
 
 # Counts
@@ -54,13 +54,13 @@ def found(app) -> list[str]:
 
 def test_every_change_is_counted(app, own, candidate, deliver, mailbox):
     with app.app_context():
-        assert queries.counts(queries.Search()) == {0: 1, 1: 1, 3: 1, 4: 1}
+        assert queries.count_by_commitment(queries.Search()) == {0: 1, 1: 1, 3: 1, 4: 1}
     change(candidate, 1, 7)
     candidate.open("/ma-signature/corriger").submit(".form", role="elu", commune="Le Bugue")
     with app.app_context():
-        assert queries.counts(queries.Search()) == {0: 1, 3: 1, 4: 1, 7: 1}
-        assert queries.total_of(queries.Search(commune="24067", roles=frozenset({Role.ELECTED}))) == 1
-        assert queries.total_of(queries.Search(commune="24520")) == 0
+        assert queries.count_by_commitment(queries.Search()) == {0: 1, 3: 1, 4: 1, 7: 1}
+        assert queries.count_entries(queries.Search(commune="24067", roles=frozenset({Role.ELECTED}))) == 1
+        assert queries.count_entries(queries.Search(commune="24520")) == 0
     assert found(app) == []
 
 
@@ -91,7 +91,7 @@ def test_what_is_not_committed_is_not_listed(app, own, citizen):
         signature = db.session.scalars(select(Signature)).one()
         signature.list_name = "Autre liste"
         db.session.flush()
-        assert queries.find(signature.code).list_name == "Autre liste"
+        assert queries.find_entry(signature.code).list_name == "Autre liste"
         db.session.rollback()
     assert "Ensemble pour demain" in citizen.open("/signataires").text()
 
@@ -118,7 +118,7 @@ def test_many_at_once_are_all_counted(app, deliver, mailbox, at):
         thread.join()
     assert pages == ["/ma-signature"] * 12
     with app.app_context():
-        assert queries.total_of(queries.Search()) == 12
+        assert queries.count_entries(queries.Search()) == 12
     assert found(app) == []
 
 
@@ -211,15 +211,15 @@ def test_silence_is_told_by_the_clocks_of_paris(app, moment, silent):
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (update(Entry).values(family_name="Autre"), "line: family_name, not family_name"),
-        (update(Entry).values(mask=1), "line: mask, not mask"),
-        (delete(Entry), "line: nothing, not a line"),
+        (update(Entry).values(family_name="Autre"), "entry: family_name, not family_name"),
+        (update(Entry).values(mask=1), "entry: mask, not mask"),
+        (delete(Entry), "entry: nothing, not an entry"),
         (delete(Spelling).where(Spelling.position == 1), "spellings: 1, not 2"),
         (update(Spelling).where(Spelling.position == 1).values(key="autre"), "spellings: 2, not 2"),
         (update(Tally).where(Tally.number == 3).values(count=7), "tally: 7, not 1"),
         (delete(Tally).where(Tally.number == 0), "tally: 0, not 1"),
-        (update(Signature).values(status=Status.WITHDRAWN), "line: a line, not nothing"),
-        (delete(Pledge).where(Pledge.number == 4), "line: mask, taken_on, not mask, taken_on"),
+        (update(Signature).values(status=Status.WITHDRAWN), "entry: an entry, not nothing"),
+        (delete(Pledge).where(Pledge.number == 4), "entry: mask, taken_on, not mask, taken_on"),
     ],
 )
 def test_what_differs_is_said_and_mended(app, own, damage, said):
@@ -233,7 +233,7 @@ def test_what_differs_is_said_and_mended(app, own, damage, said):
     assert said.partition(":")[2] in checked.output
     assert "Martin" not in checked.output
     assert runner.invoke(args=["register", "check", "--mend"]).exit_code == 0
-    again = runner.invoke(args=["register", "check", "--mend"])  # a line comes before its counts
+    again = runner.invoke(args=["register", "check", "--mend"])  # an entry comes before its counts
     assert again.exit_code == 0
     assert runner.invoke(args=["register", "check"]).output == "0 differences\n"
 
@@ -253,7 +253,7 @@ def test_what_has_lost_its_signature_is_said_and_mended(app, own, citizen):
     assert runner.invoke(args=["register", "check"]).output == "0 differences\n"
     assert names(citizen) == []
     with app.app_context():
-        assert queries.counts(queries.Search()) == {}
+        assert queries.count_by_commitment(queries.Search()) == {}
 
 
 def test_a_name_that_folds_to_nothing_has_a_line_all_the_same(app, citizen):
@@ -291,7 +291,7 @@ def test_what_was_signed_before_the_register_had_lines(app, own, citizen):
 def test_recounting_keeps_nobody_waiting(app, own, candidate):
     """It reads for as long as it takes, and somebody ticks meanwhile."""
     with app.app_context():
-        differences = audit.differences()
+        differences = audit.find_differences()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(audit, "_compare", lambda *_: iter(["in the middle"]))
             assert next(differences) == "in the middle"

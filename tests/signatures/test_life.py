@@ -354,7 +354,7 @@ class Life(RuleBasedStateMachine):
         assert len(confirmed) == len(set(confirmed))
 
     def only_what_was_agreed_to_is_public(self):
-        for entry in queries.page(queries.Search()).entries:
+        for entry in queries.read_page(queries.Search()).entries:
             signature = db.session.get_one(Signature, entry.signature_id)
             assert signature.status is Status.CONFIRMED
             assert signature.confirmed_at
@@ -363,7 +363,7 @@ class Life(RuleBasedStateMachine):
             assert ConsentPurpose.PUBLICATION in {c.purpose for c in signature.consents}
         hidden = select(Signature).where(Signature.status != Status.CONFIRMED)
         for signature in db.session.scalars(hidden):
-            assert queries.find(signature.code) is None
+            assert queries.find_entry(signature.code) is None
 
     def the_register_says_what_was_signed(self):
         """Line for line and count for count; what waits for the end of a silence stays as it stood."""
