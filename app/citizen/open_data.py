@@ -32,7 +32,7 @@ def allow_all_origins(response: Response) -> Response:
 
     They show the page of each person who accepts it, never a file of all persons.
     """
-    if request.endpoint in OPEN_TO_ALL:
+    if request.endpoint in OPEN_TO_ALL and response.status_code < 400:
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         response.headers["X-Robots-Tag"] = "noindex"
