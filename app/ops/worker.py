@@ -8,7 +8,6 @@ import os
 import threading
 
 from flask import Flask
-from sqlalchemy.exc import DBAPIError
 
 from app.clock import now
 from app.mail.outbox import deliver_due
@@ -38,8 +37,8 @@ def start_worker(app: Flask) -> None:
 
 
 def _deliver_until(app: Flask, stopped: threading.Event) -> None:
-    """Send the letters due every `INTERVAL` seconds; log each loss of the database once."""
-    connected = True
+    """Send the letters due every `INTERVAL` seconds. Log the first of several failures in a row."""
+    failed = False
     while not stopped.wait(INTERVAL):
         try:
             with app.app_context():
@@ -47,12 +46,8 @@ def _deliver_until(app: Flask, stopped: threading.Event) -> None:
                     deliver_due()
                 else:  # development: letters wait in the outbox, and /dev/courrier shows them
                     publish_waiting(now())
-            if not connected:
-                log.warning("worker: the database is back")
-            connected = True
-        except DBAPIError as error:
-            if connected:
-                log.warning("worker: database error, retrying: %s", error.orig)
-            connected = False
-        except Exception:
-            log.exception("worker: the outbox was not processed")
+            failed = False
+        except Exception:  # the database may be back at the next turn
+            if not failed:
+                log.exception("worker: the outbox was not processed, retrying")
+            failed = True

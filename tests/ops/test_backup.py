@@ -122,7 +122,7 @@ def test_everything_comes_back(place, mailbox, tmp_path, engines):
         fingerprint, moment = seal_key.fingerprint, now()
         old = replace_key(seal_file(source), new_seal_key(source), "", seal_key, moment)
     said = run(source, "backup", file)
-    assert said.startswith(f"{file}: 5 signatures, ")
+    assert said == f"{file}: 5 signatures\n"
     assert file.stat().st_mode & 0o777 == 0o600
 
     target = place("target", after)
@@ -149,7 +149,7 @@ def test_a_backup_is_a_new_file_and_whole(place, source, archive, tmp_path):
     nowhere = tmp_path / "nowhere" / "site.zip"
     assert "No such file or directory" in run(source, "backup", nowhere, status=1)
     empty = place("empty", "sqlite")
-    assert "there is no database yet" in run(empty, "backup", tmp_path / "none.zip", status=1)
+    assert "the database has no tables" in run(empty, "backup", tmp_path / "none.zip", status=1)
     assert sorted(path.name for path in tmp_path.glob("*.zip*")) == ["site.zip"]
 
 
@@ -188,7 +188,7 @@ def test_who_withdrew_since_stays_withdrawn(place, mailbox, tmp_path, engine):
     before = ledger_file.read_text()
 
     refused = run(app, "restore", file, status=1)
-    assert refused == "Error: the present database is not empty: --replace puts the backup in its place.\n"
+    assert refused == "Error: the database is not empty: --replace replaces it.\n"
     said = run(app, "restore", "--replace", file)
     assert "withdrawn-again 2" in said
     assert said.endswith("restored\n")
@@ -213,7 +213,7 @@ def test_another_key_of_the_seal_is_kept(place, archive):
     with target.app_context():
         other = seal_key.certificate
         content = seal_file(target).read_bytes()
-    assert "is another key of the seal" in run(target, "restore", archive, status=1)
+    assert "is another seal key" in run(target, "restore", archive, status=1)
     said = run(target, "restore", "--replace", archive)
     (kept,) = re.findall("is kept in (.+)", said)
     assert Path(kept).read_bytes() == content
@@ -224,7 +224,7 @@ def test_another_key_of_the_seal_is_kept(place, archive):
 def test_the_passphrase_of_the_seal_must_be_as_it_was(place, archive):
     target = place("target", "sqlite", SEAL_PASSPHRASE="another")
     said = run(target, "restore", archive, status=1)
-    assert said.startswith("Error: the key of the seal in it cannot be used (")
+    assert said.startswith("Error: the seal key: it is not a PKCS#12 file, or its passphrase is another; ")
     assert not Path(target.instance_path, "paraphe.sqlite3").exists()
 
 
@@ -255,7 +255,7 @@ def test_what_cannot_be_read_any_more_is_replaced(place, small, tmp_path):
     target = place("target", "sqlite")
     file = Path(target.instance_path, "paraphe.sqlite3")
     file.write_bytes(b"nonsense" * 1000)
-    assert "cannot be read" in run(target, "restore", small, status=1)
+    assert "file is not a database" in run(target, "restore", small, status=1)
     run(target, "restore", "--replace", small)
     assert dump(target) == dump(f"sqlite:///{tmp_path}/small/paraphe.sqlite3")
 
@@ -284,11 +284,6 @@ def escape(members, manifest):
     summed(members, manifest)
 
 
-def explode(members, manifest):
-    members["config.py"] = b"0" * 40_000_000
-    summed(members, manifest)
-
-
 def alter(members, manifest):
     members["database/signature.jsonl"] = members["database/signature.jsonl"].replace(b"Martin", b"Nitram")
 
@@ -313,7 +308,7 @@ def forget(members, manifest):
 
 
 def of_tomorrow(members, manifest):
-    manifest["version"] = 2
+    manifest["version"] = 3
 
 
 def of_the_next_revision(members, manifest):
@@ -331,7 +326,7 @@ def nothing(members, manifest):
 @pytest.mark.parametrize(
     "change",
     [
-        escape, explode, alter, misfit, twice, babble, forget,
+        escape, alter, misfit, twice, babble, forget,
         of_tomorrow, of_the_next_revision, foreign, nothing,
     ],
     ids=lambda change: change.__name__,
@@ -374,10 +369,10 @@ def test_killed_at_any_moment_one_of_the_two_is_whole(place, small, tmp_path):
     whole = (dump(target), dump(f"sqlite:///{tmp_path}/small/paraphe.sqlite3"))
     environment = {f"FLASK_{name}": str(target.config[name]) for name in ENVIRONMENT}
     environment |= {"FLASK_MAIL_USE_TLS": "false", "FLASK_MAIL_SERVER": "127.0.0.1"}
-    beside = tmp_path / "target" / "paraphe.sqlite3.restoring"
+    journal = tmp_path / "target" / "paraphe.sqlite3-journal"
     for pause in (0, 0.2, 0.6):
         process = flask(environment, "restore", "--replace", str(small))
-        while process.poll() is None and not beside.exists():
+        while process.poll() is None and not journal.exists():
             time.sleep(0.01)
         time.sleep(pause)
         process.send_signal(signal.SIGKILL)
@@ -385,7 +380,7 @@ def test_killed_at_any_moment_one_of_the_two_is_whole(place, small, tmp_path):
         assert dump(target) in whole
     assert run(target, "restore", "--replace", small).endswith("restored\n")
     assert dump(target) == whole[1]
-    assert not beside.exists()
+    assert not journal.exists()
 
 
 def test_while_people_sign(database_url, place, tmp_path):

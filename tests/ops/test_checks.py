@@ -70,7 +70,10 @@ def test_a_site_that_lacks_nothing(complete, mailbox):
 
 def test_a_setting_whose_name_is_not_quite_one(complete):
     status, lines = check(complete(TRUSTED_PROXY=1, WTF_I18N_ENABLED=True))
-    assert (status, lines["settings"]) == (0, "warning TRUSTED_PROXY is none: TRUSTED_PROXIES is")
+    assert (status, lines["settings"]) == (
+        0,
+        "warning TRUSTED_PROXY is unknown: do you mean TRUSTED_PROXIES?",
+    )
 
 
 def test_facts_that_are_missing(complete):
@@ -162,7 +165,7 @@ def test_a_database_that_was_not_brought_up_to_date(settings):
     assert status == 1
     is_a_file = app.config["SQLALCHEMY_DATABASE_URI"].startswith("sqlite")
     assert lines["database"].startswith("error ")
-    nothing = " is not there: `upgrade` makes" if is_a_file else "error at none, the program at 0"
+    nothing = " does not exist: run `flask upgrade`" if is_a_file else "error at none, the program at 0"
     assert nothing in lines["database"]
     with app.app_context():
         upgrade()
@@ -178,7 +181,7 @@ def test_a_database_out_of_reach(settings):
     status, lines = check(
         create_app(settings | GIVEN | {"SQLALCHEMY_DATABASE_URI": "sqlite:////proc/none/db"})
     )
-    assert (status, lines["database"].split(":")[0]) == (1, "error /proc/none/db is not there")
+    assert (status, lines["database"].split(":")[0]) == (1, "error /proc/none/db does not exist")
 
 
 def test_a_seal_that_ends_and_one_that_cannot_be_read(complete, settings, later):
@@ -188,7 +191,7 @@ def test_a_seal_that_ends_and_one_that_cannot_be_read(complete, settings, later)
     later(days=life.days - 10)
     assert check(app)[1]["seal"] == "warning 10 days left"
     later(days=12)
-    assert check(app)[1]["seal"].startswith("error good from ")
+    assert check(app)[1]["seal"].startswith("error valid from ")
     Path(str(settings["SEAL_FILE"])).write_bytes(b"no key")
     assert check(app)[1]["seal"].startswith("error ")
     Path(str(settings["SEAL_FILE"])).unlink()
@@ -204,7 +207,7 @@ def test_a_purge_that_nobody_runs(complete, later):
     later(days=2)
     status, lines = check(app)
     assert status == 1
-    assert lines["purge"].startswith("error due since two days (erased-pending 1)")
+    assert lines["purge"].startswith("error late by two days (erased-pending 1)")
     app.test_cli_runner().invoke(args=["privacy", "purge"])
     assert check(app)[1]["purge"] == "ok nothing is late"
 
@@ -242,7 +245,7 @@ def test_a_charter_with_fewer_commitments_than_were_signed(complete, settings, t
     (tmp_path / "charter.toml").write_text(text[:start] + text[end.start() :])
     status, lines = check(create_app(settings | GIVEN | {"CHARTER_FILE": str(tmp_path / "charter.toml")}))
     assert status == 1
-    assert lines["commitments"].startswith("error people signed 9, 10, which the charter lacks")
+    assert lines["commitments"].startswith("error 9, 10 were signed, and the charter lacks them")
 
 
 def test_letters_that_nobody_tries(complete, later, mailbox):
@@ -252,7 +255,7 @@ def test_letters_that_nobody_tries(complete, later, mailbox):
     status, lines = check(app)
     assert (status, lines["outbox"]) == (
         1,
-        "error a letter is late and nobody tries any: is the site running?",
+        "error letters are late and no worker sends them: is the site running?",
     )
     mailbox.answer = "550 no such user"
     with app.app_context():
@@ -277,7 +280,7 @@ def test_a_clock_that_went_back(complete, later):
     later(days=-2)
     status, lines = check(app)
     assert status == 1
-    assert lines["clock"].startswith("error something happened at ")
+    assert lines["clock"].startswith("error the newest event is of ")
 
 
 @pytest.mark.sqlite
@@ -294,7 +297,7 @@ def test_secrets_that_anybody_may_read(complete, settings):
     app = complete()
     Path(str(settings["SEAL_FILE"])).chmod(0o644)
     status, lines = check(app)
-    assert (status, lines["files"]) == (1, f"error anybody here may read {settings['SEAL_FILE']}: chmod o=")
+    assert (status, lines["files"]) == (1, f"error all users may read {settings['SEAL_FILE']}: run chmod o=")
 
 
 def test_a_store_of_limits_that_is_away(complete):

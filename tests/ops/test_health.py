@@ -198,7 +198,9 @@ def test_letters_wait_for_nobody_while_developing(settings, monkeypatch, later):
 def test_a_thousand_questions_are_one_look(app, monkeypatch):
     monkeypatch.setattr(clock, "_time", lambda: datetime(2026, 11, 25, tzinfo=UTC))
     looks = []
-    event.listen(app.extensions["health"].engine, "connect", lambda *_: looks.append(1))
+    with app.app_context():
+        engine = health.create_health_engine(db.engine.url)
+    event.listen(engine, "connect", lambda *_: looks.append(1))
     for _ in range(20):
         assert app.test_client().get("/sante").status_code == 200
     assert len(looks) == 1

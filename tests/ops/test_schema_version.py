@@ -19,7 +19,7 @@ from tests.support.database import rows
 from tests.support.journeys import ELODIE
 from tests.support.wire import Wire, at_once
 
-HEAD = schema_version.wanted()
+HEAD = schema_version.latest_revision()
 VERSION = "SELECT version_num FROM alembic_version"
 #: What every migration is while the processes before it still serve: it only adds.
 ADDING = """
@@ -57,8 +57,8 @@ def flask(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]
 
 def test_the_files_say_what_alembic_says():
     scripts = ScriptDirectory(str(MIGRATIONS))
-    assert scripts.get_heads() == [schema_version.wanted()]
-    assert {script.revision for script in scripts.walk_revisions()} == set(schema_version.known())
+    assert scripts.get_heads() == [schema_version.latest_revision()]
+    assert {script.revision for script in scripts.walk_revisions()} == set(schema_version.known_revisions())
 
 
 def test_the_command_brings_the_database_to_the_newest(settings, database_url):
