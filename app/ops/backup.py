@@ -42,12 +42,8 @@ def make_backup(file: Path, now: datetime) -> int:
 
     Raises: ClickException, OSError, SQLAlchemyError.
     """
-    manifest: dict[str, Any] = {
-        "format": FORMAT,
-        "version": VERSION,
-        "made_at": now.isoformat(timespec="seconds"),
-    }
-    manifest |= {"tables": {}, "sha256": {}}
+    manifest: dict[str, Any] = {"format": FORMAT, "version": VERSION, "tables": {}, "sha256": {}}
+    manifest["made_at"] = now.isoformat(timespec="seconds")
     # Level 1: certificates are compressed already, and the server needs the CPU.
     with files.fresh(file) as output, ZipFile(output, "w", ZIP_DEFLATED, compresslevel=1) as archive:
         with read_snapshot(db.engine) as connection:
@@ -55,9 +51,9 @@ def make_backup(file: Path, now: datetime) -> int:
             if not manifest["revision"]:
                 raise ClickException("the database has no tables: run `flask --app app upgrade`.")
             for table in _reflect_tables(connection).sorted_tables:
-                rows, digest = _write_rows(archive, connection, table)
+                rows = connection.scalar(sa.select(sa.func.count()).select_from(table))
                 manifest["tables"][table.name] = {"columns": table.columns.keys(), "rows": rows}
-                manifest["sha256"][f"database/{table.name}.jsonl"] = digest
+                manifest["sha256"][f"database/{table.name}.jsonl"] = _write_rows(archive, connection, table)
         # Files come after the snapshot: a withdrawal made meanwhile is in the erasure log, and is repeated.
         for name, content in _read_files().items():
             archive.writestr(name, content)
@@ -174,16 +170,15 @@ def _fill_database(connection: sa.Connection, archive: ZipFile, manifest: dict[s
     schema_version.migrate_to(connection, schema_version.latest_revision())
 
 
-def _write_rows(archive: ZipFile, connection: sa.Connection, table: sa.Table) -> tuple[int, str]:
-    """Write the member of one table. Return its number of rows, and its SHA-256 in hexadecimal."""
-    count, digest = 0, hashlib.sha256()
+def _write_rows(archive: ZipFile, connection: sa.Connection, table: sa.Table) -> str:
+    """Write the rows of one table as a member. Return its SHA-256, in hexadecimal."""
+    digest = hashlib.sha256()
     with archive.open(f"database/{table.name}.jsonl", "w", force_zip64=True) as member:
         for row in connection.execute(sa.select(table), execution_options={"yield_per": BATCH}):
             line = json.dumps(list(row), default=_to_text, ensure_ascii=False).encode() + b"\n"
             member.write(line)
             digest.update(line)
-            count += 1
-    return count, digest.hexdigest()
+    return digest.hexdigest()
 
 
 def _insert_rows(connection: sa.Connection, table: sa.Table, columns: list[str], lines: IO[bytes]) -> None:
@@ -248,8 +243,7 @@ def _restore_files(saved: dict[str, bytes], now: datetime) -> Iterator[str]:
     elif saved.get("secret_key", b"").strip() != secret:
         yield "SECRET_KEY is set in the configuration: the secret of the backup was not put back"
     path, passphrase = seal_file(current_app), current_app.config["SEAL_PASSPHRASE"]
-    former = saved.get(FORMER_SEALS, b"")
-    if SEAL in saved and (kept := put_back(path, saved[SEAL], former, passphrase, now)):
+    if SEAL in saved and (kept := put_back(path, saved[SEAL], saved.get(FORMER_SEALS, b""), passphrase, now)):
         yield f"the seal key that was here is kept in {kept}"
     for name in saved:
         if name.startswith("seal/seal-2"):

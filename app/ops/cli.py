@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
@@ -22,12 +22,12 @@ from app.register import audit
 from app.signatures import retention
 from app.web.logging import describe
 
+site = AppGroup()
 letters = AppGroup("letters", help="Send e-mail.")
 privacy = AppGroup("privacy", help="Erase personal data.")
 register = AppGroup("register", help="Verify the public register.")
 seal = AppGroup("seal", help="Show or replace the seal key.")
-#: A path to a file that exists.
-EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @contextmanager
@@ -41,9 +41,8 @@ def _report_errors(subject: object) -> Iterator[None]:
         raise click.ClickException(f"database: {describe(error)}.") from error
 
 
-@click.command("check")
+@site.command("check")
 @click.pass_context
-@with_appcontext
 def check_site(context: click.Context) -> None:
     """Check configuration, files, database and relay. Exit with 1 if there is an error."""
     findings = list(checks.run_checks(now()))
@@ -53,8 +52,7 @@ def check_site(context: click.Context) -> None:
         context.exit(1)
 
 
-@click.command("upgrade")
-@with_appcontext
+@site.command("upgrade")
 def upgrade_database() -> None:
     """Run the migrations that the database lacks."""
     from flask_migrate import upgrade  # only commands import Alembic: app/ops/schema_version.py
@@ -64,7 +62,7 @@ def upgrade_database() -> None:
         click.echo(f"the database is at {schema_version.read_revision(connection)}")
 
 
-@click.command("db", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@site.command("db", add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def run_alembic(context: click.Context, arguments: tuple[str, ...]) -> None:
@@ -74,43 +72,43 @@ def run_alembic(context: click.Context, arguments: tuple[str, ...]) -> None:
     group.main(list(arguments), prog_name=context.command_path, standalone_mode=False, obj=context.obj)
 
 
-@click.command("backup")
+@site.command("backup")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@with_appcontext
 def write_backup(file: Path) -> None:
     """Write the whole installation to FILE, while people sign. FILE is as secret as instance/."""
     with _report_errors(file):
         click.echo(f"{file}: {backup.make_backup(file, now())} signatures")
 
 
-@click.command("restore")
-@click.argument("file", type=EXISTING)
+@site.command("restore")
+@click.argument("file", type=EXISTING_FILE)
 @click.option("--replace", is_flag=True, help="Replace a database that is not empty, and another seal key.")
 @click.pass_context
-@with_appcontext
 def read_backup(context: click.Context, file: Path, replace: bool) -> None:
     """Restore the installation of FILE, while the server is stopped. Print "restored" last."""
     with _report_errors(file):
         for note in backup.restore_backup(file, now(), replace=replace):
             click.echo(note)
-    context.invoke(purge)
+    context.invoke(purge_data)
     context.invoke(check_register)
     click.echo("restored")
 
 
-@letters.command()
-def deliver() -> None:
+@letters.command("deliver")
+def deliver_letters() -> None:
     """Send each letter due, once. For a host that runs cron and no worker."""
     sent, due = outbox.deliver_due(), outbox.find_next_due()
     click.echo(f"{sent} sent; " + (f"the next one is due at {due:%H:%M:%S} UTC" if due else "none waits"))
 
 
-@privacy.command()
+@privacy.command("purge")
 @click.option("--dry-run", is_flag=True, help="Print what would be erased, and change nothing.")
-def purge(dry_run: bool) -> None:
+def purge_data(dry_run: bool) -> None:
     """Erase what has reached its term, and repeat withdrawals that a restored backup lacks."""
-    with _report_errors(f"ERASURE_LEDGER, {retention.ledger_file()}"):
+    try:
         done = retention.purge(now(), dry_run=dry_run)
+    except OSError as error:
+        raise click.ClickException(f"ERASURE_LEDGER, {retention.ledger_file()}: {error.strerror}.") from error
     for erased in done:
         click.echo(f"{erased.what} {len(erased.names)}: {' '.join(erased.names)}")
     click.echo("dry run: nothing was changed" if dry_run else "done")
@@ -149,7 +147,7 @@ def create_key() -> None:
 
 
 @seal.command("import")
-@click.argument("file", type=EXISTING)
+@click.argument("file", type=EXISTING_FILE)
 @click.option("--passphrase", prompt="Passphrase of the file (may be empty)", hide_input=True, default="")
 def import_key(file: Path, passphrase: str) -> None:
     """Replace the seal key by the PKCS#12 FILE of an authority. The old file is kept."""
@@ -203,6 +201,5 @@ def _load_migrate(app: Flask) -> Any:
 def init_app(app: Flask) -> None:
     """Add the commands to ``flask``."""
     app.extensions["migrate"] = LocalProxy(lambda: _load_migrate(app))
-    commands = (check_site, upgrade_database, run_alembic, write_backup, read_backup)
-    for command in (*commands, letters, privacy, register, seal):
+    for command in (*site.commands.values(), letters, privacy, register, seal):
         app.cli.add_command(command)

@@ -9,9 +9,7 @@ import threading
 
 from flask import Flask
 
-from app.clock import now
 from app.mail.outbox import deliver_due
-from app.register.update import publish_waiting
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +40,7 @@ def _deliver_until(app: Flask, stopped: threading.Event) -> None:
     while not stopped.wait(INTERVAL):
         try:
             with app.app_context():
-                if app.config["MAIL_SERVER"]:
-                    deliver_due()
-                else:  # development: letters wait in the outbox, and /dev/courrier shows them
-                    publish_waiting(now())
+                deliver_due()
             failed = False
         except Exception:  # the database may be back at the next turn
             if not failed:
