@@ -1,4 +1,4 @@
-"""The application, for ``flask`` and for any WSGI server; the courier runs beside it."""
+"""The application, for ``flask`` and for any WSGI server; the worker sends letters beside it."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ from app import create_app
 from app.certificates.key import load_key
 from app.config import missing_facts
 from app.extensions import db
-from app.mail import outbox
+from app.ops.worker import start_worker
 
 #: Exit status of a process that cannot start; gunicorn stops instead of starting another worker.
 UNUSABLE = 4
@@ -26,4 +26,4 @@ if (missing := missing_facts(app.config)) and not app.debug:
     logging.getLogger("paraphe").warning("the legal pages say « à compléter »: set %s", ", ".join(missing))
 with app.app_context():
     db.engine.update_execution_options(creates_file=False)  # a lost database is said, not made anew
-outbox.start(app)
+start_worker(app)

@@ -11,7 +11,7 @@ from jinja2 import StrictUndefined
 from app import candidate, citizen, extensions, register
 from app.config import configure
 from app.mail import preview
-from app.ops import cli, health, metrics, request_log, views
+from app.ops import cli, metrics, request_log, views
 from app.web import errors, headers, http_cache, logging, rate_limits, template_filters
 from app.web.csrf import csrf
 from app.web.request import NormalisedRequest, TextConverter
@@ -48,11 +48,11 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     configure(app, overrides or {})
     logging.init_app(app)
+    request_log.init_app(app)  # before the others: it runs first before a request, and last after it
     extensions.init_app(app)
     register.init_app(app)
     csrf.init_app(app)
     rate_limits.init_app(app)
-    health.init_app(app)
     metrics.init_app(app)
     app.register_blueprint(candidate.bp)
     app.register_blueprint(citizen.bp)
@@ -64,7 +64,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     cli.init_app(app)
     errors.init_app(app)
     headers.init_app(app)
-    request_log.init_app(app)
     return app
 
 

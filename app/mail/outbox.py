@@ -7,18 +7,16 @@ Message-ID. No transaction is open during an SMTP session.
 
 import hashlib
 import logging
-import os
 import smtplib
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 import flask_mail
-from flask import Flask, current_app
+from flask import current_app
 from sqlalchemy import or_, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.certificates.key import seal_key
@@ -35,8 +33,6 @@ log = logging.getLogger(__name__)
 CLAIM = timedelta(minutes=10)
 #: The delay after each failed attempt; the last one repeats, so that an SMTP server may be down for days.
 RETRIES = [timedelta(minutes=m) for m in (1, 2, 5, 15, 30, 60)]
-#: Seconds between two looks at the outbox.
-PAUSE = 2.0
 
 
 def deliver_due() -> int:
@@ -47,6 +43,8 @@ def deliver_due() -> int:
     letter once. Needs an application context.
     """
     publish_waiting(now())
+    if not current_app.config["MAIL_SERVER"]:
+        return 0  # development: letters wait in the outbox, and /dev/courrier shows them
     _queue_seal_warnings()
     return sum(_deliver(letter) for letter in _claim_letters())
 
@@ -185,39 +183,3 @@ class _Connection(flask_mail.Connection):
         with suppress(OSError, smtplib.SMTPException):  # the answer to the letter counts, not the one to QUIT
             assert self.host is not None
             self.host.quit()
-
-
-def start(app: Flask) -> None:
-    """Run the courier in a thread of this process; once it forks, in each process forked from it instead.
-
-    A process with a connection to the database, or a lock, in the hands of a thread must not be forked.
-    """
-    stopped = threading.Event()
-
-    def run() -> None:
-        nonlocal stopped
-        stopped = threading.Event()  # the other one may have been forked with its own lock held
-        threading.Thread(target=_keep_delivering, args=(app, stopped), name="courier", daemon=True).start()
-
-    os.register_at_fork(before=lambda: stopped.set(), after_in_child=run)
-    run()
-
-
-def _keep_delivering(app: Flask, stopped: threading.Event) -> None:
-    away = False
-    while not stopped.wait(PAUSE):
-        try:
-            with app.app_context():
-                if app.config["MAIL_SERVER"]:
-                    deliver_due()
-                else:  # development: the letters wait, and ``/dev/courrier`` shows them
-                    publish_waiting(now())
-            if away:
-                log.warning("the courier looks at the outbox again")
-            away = False
-        except DBAPIError as error:  # the outbox is as durable as it is: told once, and tried again
-            if not away:
-                log.warning("the courier cannot look at the outbox: %s", error.orig)
-            away = True
-        except Exception:
-            log.exception("the courier could not look at the outbox")

@@ -1,8 +1,7 @@
-"""A whole installation in one archive, made while people sign, and put back.
+"""One archive of a whole installation: made while people sign, restored while the server is stopped.
 
-A zip file: rows as JSON lines, one file a table, whatever the engine; the key of the seal, the secret, the
-settings, the ledger; and ``manifest.json``, which names each of them with its SHA-256. A later version may
-add folders to it, and then has another number.
+A zip file with the rows as JSON lines, one member for each table, the same for SQLite and PostgreSQL; the
+seal keys, the secret key, `config.py`, the erasure log; and a manifest, with the SHA-256 of the others.
 """
 
 import base64
@@ -10,442 +9,244 @@ import hashlib
 import json
 import re
 import sqlite3
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
+import sqlalchemy as sa
+from click import ClickException
 from flask import current_app
-from sqlalchemy import Connection, MetaData, select, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from app import files
 from app.certificates.key import former_path, key_path, parse_key, restore_key
 from app.database import read_snapshot
 from app.extensions import db
-from app.ops.transfer import (
-    BATCH,
-    Columns,
-    Database,
-    Row,
-    TransferError,
-    fill,
-    filling,
-    in_utc,
-    open_engine,
-    told,
-)
-from app.register import audit
+from app.models import Signature
+from app.ops import schema_version
 from app.signatures import erasure_log, retention
+from app.web.logging import describe
 
-FORMAT, VERSION = "paraphe-backup", 1
-MANIFEST = "manifest.json"
-#: What an archive may hold beside its manifest. Names are compared with these, and none becomes a path.
-MEMBER = re.compile(
-    r"database/(?P<table>[a-z_]+)\.jsonl"
-    r"|seal/(?P<seal>seal(-former\.pem|(-\d{8}T\d{6}\.\d{6}Z)?\.p12))"
-    r"|secret_key|config\.py|erased\.txt"
-)
-#: Bytes of the manifest, and of each file that is read in one piece.
-SMALL = 4 * 1024 * 1024
-#: Bytes of one row: the largest holds a certificate.
-LINE = 64 * 1024 * 1024
-#: How many times its own size an archive may expand to; rows come to a tenth of that.
-EXPANSION = 100
-#: Compressed little: certificates are by themselves, and people are signing.
-LEVEL = 1
-STOP = "stop the server first"
-REPLACE = "--replace puts the backup in its place"
+FORMAT, VERSION = "paraphe-backup", 2  # version 1 had the type of each column beside its name
+MANIFEST, SEAL, FORMER_SEALS = "manifest.json", "seal/seal.p12", "seal/seal-former.pem"
+#: Names of the members beside the manifest; a foreign archive has others.
+MEMBER = re.compile(r"database/[a-z_]+\.jsonl|seal/seal[^/]*|secret_key|config\.py|erased\.txt")
+BATCH = 200  # rows read or inserted at a time: a certificate is tens of kilobytes
 
 
-@dataclass(frozen=True)
-class Restored:
-    """What was put back, and what is still to be known of it."""
+def make_backup(file: Path, now: datetime) -> int:
+    """Write a new archive of this installation. Return its number of signatures.
 
-    made_at: str
-    counts: Mapping[str, int]
-    notes: list[str]
-    erased: list[retention.Erased]
-    differences: int
-
-
-def make(file: Path, now: datetime) -> dict[str, int]:
-    """Write the archive of this installation; return the rows of each table.
-
-    Raises: TransferError, FileExistsError, OSError.
+    Raises: ClickException, OSError, SQLAlchemyError.
     """
-    sums: dict[str, str] = {}
-    tables: dict[str, Any] = {}
-    options: Any = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": LEVEL}
-    with files.fresh(file) as whole, zipfile.ZipFile(whole, "w", **options) as archive:
-        try:
-            with read_snapshot(db.engine) as connection:
-                database = Database(connection)
-                if not database.revision:
-                    raise TransferError("there is no database yet: `flask --app app upgrade`")
-                for name, columns in database.tables.items():
-                    with _Member(archive, f"database/{name}.jsonl", sums) as member:
-                        rows = 0
-                        for batch in database.rows(name):
-                            rows += len(batch)
-                            member.write("".join(_line(row, columns) for row in batch).encode())
-                    tables[name] = {"columns": columns, "rows": rows}
-        except SQLAlchemyError as error:
-            raise TransferError(told(error)) from error
-        # Read after the rows: who withdrew meanwhile is among the rows, and withdraws again.
-        for name, path in _files():
-            with _Member(archive, name, sums) as member:
-                member.write(path.read_bytes())
-        manifest = {
-            "format": FORMAT,
-            "version": VERSION,
-            "made_at": now.isoformat(),
-            "revision": database.revision,
-            "tables": tables,
-            "sha256": sums,
-        }
-        with _Member(archive, MANIFEST, {}) as member:
-            member.write(json.dumps(manifest, indent=1).encode())
-    return {name: table["rows"] for name, table in tables.items()}
+    manifest: dict[str, Any] = {"format": FORMAT, "version": VERSION, "tables": {}, "sha256": {}}
+    manifest["made_at"] = now.isoformat(timespec="seconds")
+    # Level 1: certificates are compressed already, and the server needs the CPU.
+    with files.fresh(file) as output, ZipFile(output, "w", ZIP_DEFLATED, compresslevel=1) as archive:
+        with read_snapshot(db.engine) as connection:
+            manifest["revision"] = schema_version.read_revision(connection)
+            if not manifest["revision"]:
+                raise ClickException("the database has no tables: run `flask --app app upgrade`.")
+            for table in _reflect_tables(connection).sorted_tables:
+                rows = connection.scalar(sa.select(sa.func.count()).select_from(table))
+                manifest["tables"][table.name] = {"columns": table.columns.keys(), "rows": rows}
+                manifest["sha256"][f"database/{table.name}.jsonl"] = _write_rows(archive, connection, table)
+        # Files come after the snapshot: a withdrawal made meanwhile is in the erasure log, and is repeated.
+        for name, content in _read_files().items():
+            archive.writestr(name, content)
+            manifest["sha256"][name] = hashlib.sha256(content).hexdigest()
+        archive.writestr(MANIFEST, json.dumps(manifest, indent=1))
+    return int(manifest["tables"]["signature"]["rows"])
 
 
-def restore(file: Path, now: datetime, *, replace: bool = False) -> Restored:
-    """Put the installation of an archive in the place of this one, which must be stopped.
+def restore_backup(file: Path, now: datetime, *, replace: bool = False) -> list[str]:
+    """Put the installation of an archive in the place of this one. Return notes for the person who runs it.
 
-    Withdrawals made since are made again. Raises: TransferError, OSError.
+    The erasure log gets the withdrawals known to the archive and to the replaced database: call
+    `retention.purge` next, which repeats them. Raises: ClickException, OSError, SQLAlchemyError.
     """
-    with Archive(file) as archive:
-        seal = archive.small("seal/seal.p12")
-        if seal:
-            _try_seal(seal, replace)
-        try:
-            target = _SQLite() if db.engine.dialect.name == "sqlite" else _PostgreSQL()
-            db.session.remove()
-            db.engine.dispose()
-            withdrawn = target.look(replace)
-            counts = target.fill(archive, lambda: _merge_ledgers(archive, withdrawn))
-        except SQLAlchemyError as error:
-            raise TransferError(told(error)) from error
-        finally:
-            db.engine.dispose()
-        notes = [*_put_secret_back(archive), *_put_seal_back(archive, seal, now)]
-        made_at = archive.made_at
-    erased = retention.purge(now)
-    return Restored(made_at, counts, notes, erased, sum(1 for _ in audit.find_differences()))
+    manifest = _verify_archive(file)
+    with ZipFile(file) as archive:
+        saved = {name: archive.read(name) for name in archive.namelist() if not name.startswith("database/")}
+        if SEAL in saved:
+            _check_seal_key(saved[SEAL], replace)
+        _replace_database(archive, manifest, replace)
+    erasure_log.merge(retention.ledger_file(), erasure_log.parse(saved.get("erased.txt", b"")))
+    notes = _restore_files(saved, now)
+    return [f"{manifest['tables']['signature']['rows']} signatures, as of {manifest['made_at']}", *notes]
 
 
-class Archive:
-    """An archive that is whole, as its sums tell: a source to fill a database from."""
-
-    def __init__(self, file: Path) -> None:
-        """Open and check it. Raises: TransferError, OSError."""
-        try:
-            self._zip = zipfile.ZipFile(file)
-            try:
-                self._check(file.stat().st_size)
-            except BaseException:
-                self._zip.close()
-                raise
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise TransferError(f"{file} is damaged, or no archive of `flask backup` ({error})") from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise TransferError(f"{file} is no archive of `flask backup`") from error
-
-    def __enter__(self) -> "Archive":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._zip.close()
-
-    def small(self, name: str) -> bytes:
-        """Return one of its files; empty, where it has none."""
-        return self._zip.read(name) if name in self._names else b""
-
-    def names(self, start: str) -> list[str]:
-        """Return the names of its files that begin so."""
-        return sorted(name for name in self._names if name.startswith(start))
-
-    def rows(self, table: str) -> Iterator[list[Row]]:
-        """Read the rows of one table, some at a time; times are in UTC."""
-        columns, batch = self.tables[table], []
-        with self._zip.open(f"database/{table}.jsonl") as lines:
-            while line := lines.readline(LINE):
-                batch.append(_row(line, columns, table))
-                if len(batch) == BATCH:
-                    yield batch
-                    batch = []
-        if batch:
-            yield batch
-
-    def _check(self, size: int) -> None:
-        members = {info.filename: info for info in self._zip.infolist()}
-        if len(members) != len(self._zip.infolist()):
-            raise zipfile.BadZipFile("a name comes twice")
-        if sum(info.file_size for info in members.values()) > EXPANSION * size:
-            raise zipfile.BadZipFile("it expands too far")
-        manifest = json.loads(self._read(members, MANIFEST))
-        if manifest["format"] != FORMAT:
-            raise ValueError("another format")
-        if manifest["version"] != VERSION:
-            raise TransferError(
-                f"version {manifest['version']!r} is not known here: update the program first"
-            )
-        sums = manifest["sha256"]
-        self._names = set(members) - {MANIFEST}
-        if set(sums) != self._names or not all(map(MEMBER.fullmatch, self._names)):
-            raise zipfile.BadZipFile("it does not hold what its manifest names")
-        for name, expected in sums.items():
-            if not name.startswith("database/") and members[name].file_size > SMALL:
-                raise zipfile.BadZipFile(f"{name} is too large")
-            found = hashlib.sha256()
-            with self._zip.open(name) as member:
-                while chunk := member.read(1024 * 1024):
-                    found.update(chunk)
-            if found.hexdigest() != expected:
-                raise zipfile.BadZipFile(f"{name} was altered")
-        self.made_at = datetime.fromisoformat(manifest["made_at"]).isoformat(timespec="seconds")
-        self.revision: str = manifest["revision"]
-        self.tables: Mapping[str, Columns] = {
-            name: dict(table["columns"]) for name, table in manifest["tables"].items()
-        }
-        if {f"database/{name}.jsonl" for name in self.tables} != set(self.names("database/")):
-            raise ValueError("tables without rows")
-
-    def _read(self, members: Mapping[str, zipfile.ZipInfo], name: str) -> bytes:
-        if members[name].file_size > SMALL:
-            raise zipfile.BadZipFile(f"{name} is too large")
-        return self._zip.read(name)
+def _verify_archive(file: Path) -> dict[str, Any]:
+    """Return the manifest, if each member has the SHA-256 given there. Raises: ClickException."""
+    try:
+        with ZipFile(file) as archive:
+            manifest: dict[str, Any] = json.loads(archive.read(MANIFEST))
+            if manifest["format"] != FORMAT or manifest["version"] not in (1, VERSION):
+                raise ValueError("unknown format: does a later version of the program read it?")
+            sums = manifest["sha256"]
+            if sorted(archive.namelist()) != sorted([MANIFEST, *sums]):
+                raise ValueError("its members are not those of its manifest")
+            for name, expected in sums.items():
+                with archive.open(name) as member:
+                    digest = hashlib.file_digest(member, "sha256").hexdigest()  # type: ignore[arg-type]
+                if digest != expected or not MEMBER.fullmatch(name):
+                    raise ValueError(f"{name} was altered")
+            return manifest
+    except Exception as error:  # zipfile raises a dozen kinds
+        raise ClickException(f"{file} is damaged, or no archive of `flask backup` ({error}).") from error
 
 
-class _Member:
-    """One file of an archive that is being written; its SHA-256 is noted at its end."""
-
-    def __init__(self, archive: zipfile.ZipFile, name: str, sums: dict[str, str]) -> None:
-        self._file: IO[bytes] = archive.open(name, "w", force_zip64=True)
-        self._name, self._sums, self._sum = name, sums, hashlib.sha256()
-
-    def __enter__(self) -> "_Member":
-        return self
-
-    def write(self, content: bytes) -> None:
-        self._file.write(content)
-        self._sum.update(content)
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._sums[self._name] = self._sum.hexdigest()
-
-
-class _SQLite:
-    """A new file is filled beside the present one, then takes its place."""
-
-    def __init__(self) -> None:
-        self._path = Path(str(db.engine.url.database))
-        self._beside = self._path.with_name(f"{self._path.name}.restoring")
-
-    def look(self, replace: bool) -> dict[str, datetime]:
-        """Refuse what must not be replaced; return the withdrawals that the present database knows of."""
-        if not self._path.exists():
-            return {}
-        try:
-            with db.engine.connect() as connection:
-                withdrawn = _withdrawn(connection, replace)
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            if not replace:
-                raise TransferError(f"{self._path} cannot be read ({error}): {REPLACE}") from error
-            withdrawn = {}  # it is why one restores
-        db.engine.dispose()
-        self._close()
-        return withdrawn
-
-    def fill(self, archive: Archive, before: Callable[[], object]) -> dict[str, int]:
-        """Fill the new file, do what must be done before it counts, and let it count."""
-        _forget(self._beside)
-        self._beside.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with filling(open_engine(f"sqlite:///{self._beside}")) as connection:
-                counts = fill(connection, archive)
-            _close(self._beside)
-            before()
-            self._close()
-            self._beside.replace(self._path)
-        finally:
-            _forget(self._beside)
-        return counts
-
-    def _close(self) -> None:
-        try:
-            if self._path.exists():
-                _close(self._path)
-        except sqlite3.OperationalError as error:
-            raise TransferError(f"{self._path} is in use ({error}): {STOP}") from error
-        except sqlite3.DatabaseError:  # it is no database any more, and what lies beside it no part of one
-            for path in _beside(self._path):
-                path.unlink(missing_ok=True)
-
-
-class _PostgreSQL:
-    """The tables are dropped, made anew and filled in one transaction."""
-
-    def look(self, replace: bool) -> dict[str, datetime]:
-        """Refuse what must not be replaced; return the withdrawals that the present database knows of."""
-        others = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND backend_type = 'client backend' AND pid != pg_backend_pid()"
-        )
-        with db.engine.connect() as connection:
-            if connection.scalar(text(others)):
-                raise TransferError(f"others are connected to the database: {STOP}")
-            return _withdrawn(connection, replace)
-
-    def fill(self, archive: Archive, before: Callable[[], object]) -> dict[str, int]:
-        """Fill the tables, do what must be done before they count, and let them count."""
-        with filling(db.engine) as connection:
-            present = MetaData()
-            present.reflect(connection)
+def _replace_database(archive: ZipFile, manifest: dict[str, Any], replace: bool) -> None:
+    """Drop all tables, then create, fill and upgrade those of the archive, in one transaction."""
+    try:
+        with _exclusive_transaction() as connection:
+            present = _reflect_tables(connection)
+            for table in present.sorted_tables:
+                if not replace and connection.execute(sa.select(table).limit(1)).first():
+                    raise ClickException("the database is not empty: --replace replaces it.")
+            if "withdrawn_at" in getattr(present.tables.get("signature"), "columns", {}):
+                rows = connection.execute(sa.select(Signature.code, Signature.withdrawn_at))
+                erasure_log.merge(retention.ledger_file(), {code: at for code, at in rows if at})
             present.drop_all(connection)
-            counts = fill(connection, archive)
-            before()
-        return counts
+            connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
+            _fill_database(connection, archive, manifest)
+    except sa.exc.DatabaseError as error:
+        code = getattr(error.orig, "sqlite_errorname", "")
+        if not replace or code not in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+            raise
+        for ending in ("", "-wal", "-shm", "-journal"):
+            Path(f"{db.engine.url.database}{ending}").unlink(missing_ok=True)
+        _replace_database(archive, manifest, replace=False)
 
 
-def _withdrawn(connection: Connection, replace: bool) -> dict[str, datetime]:
-    """Return the withdrawals that a database knows of. Raises: TransferError, where it must stay."""
-    present = Database(connection)
-    if not replace and not present.is_empty():
-        raise TransferError(f"the present database is not empty: {REPLACE}")
-    signature = present.described.get("signature")
-    if signature is None or "withdrawn_at" not in signature.columns:
-        return {}
-    rows = select(signature.c.code, signature.c.withdrawn_at).where(signature.c.status == "withdrawn")
-    return {code: in_utc(at) for code, at in connection.execute(rows) if at}
+@contextmanager
+def _exclusive_transaction() -> Iterator[sa.Connection]:
+    """Begin a transaction in the database of a stopped server. Raises: ClickException if others use it."""
+    db.engine.dispose()
+    is_sqlite = db.engine.dialect.name == "sqlite"
+    with db.engine.connect() as connection:
+        raw: Any = connection.connection.driver_connection
+        connection.detach()  # the pool must not get these settings
+        if is_sqlite:
+            # Migrations drop tables that others refer to; a running server is noticed within 2 seconds.
+            raw.executescript("PRAGMA foreign_keys = OFF; PRAGMA busy_timeout = 2000")
+            try:
+                raw.execute("PRAGMA journal_mode = DELETE")  # refused while another process uses the file
+            except sqlite3.OperationalError as error:
+                raise ClickException(f"the database is in use ({error}): stop the server first.") from error
+        with connection.begin():
+            others = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND backend_type = 'client backend' AND pid != pg_backend_pid()"
+            )
+            if not is_sqlite and connection.scalar(sa.text(others)):
+                raise ClickException("the database is in use by other programs: stop the server first.")
+            yield connection
+            if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise ClickException("the archive has rows that refer to rows it lacks.")
 
 
-def _merge_ledgers(archive: Archive, withdrawn: Mapping[str, datetime]) -> None:
-    """Note what the backup and the present database know to be withdrawn: no ledger is ever replaced."""
-    erasure_log.merge(retention.ledger_file(), withdrawn)
-    erasure_log.merge(retention.ledger_file(), erasure_log.parse(archive.small("erased.txt")))
+def _reflect_tables(connection: sa.Connection) -> sa.MetaData:
+    """Return the tables as the database describes them: it may be older than the models."""
+    metadata = sa.MetaData()
+    metadata.reflect(connection, only=lambda name, _: name != schema_version.VERSION_TABLE)
+    return metadata
 
 
-def _try_seal(content: bytes, replace: bool) -> None:
-    """Refuse a key that could not be used here, or must not take the place of another."""
+def _fill_database(connection: sa.Connection, archive: ZipFile, manifest: dict[str, Any]) -> None:
+    """Create the tables of the archive's revision, insert its rows, then upgrade. Raises: ClickException."""
+    if manifest["revision"] not in schema_version.known_revisions():
+        raise ClickException(f"revision {manifest['revision']!r} is unknown: update the program first.")
+    schema_version.migrate_to(connection, manifest["revision"])
+    for table in _reflect_tables(connection).sorted_tables:
+        try:
+            with archive.open(f"database/{table.name}.jsonl") as lines:
+                _insert_rows(connection, table, list(manifest["tables"][table.name]["columns"]), lines)
+        except (KeyError, TypeError, ValueError, sa.exc.SQLAlchemyError) as error:
+            raise ClickException(f"a row of {table.name} does not fit: {describe(error)}.") from error
+    schema_version.migrate_to(connection, schema_version.latest_revision())
+
+
+def _write_rows(archive: ZipFile, connection: sa.Connection, table: sa.Table) -> str:
+    """Write the rows of one table as a member. Return its SHA-256, in hexadecimal."""
+    digest = hashlib.sha256()
+    with archive.open(f"database/{table.name}.jsonl", "w", force_zip64=True) as member:
+        for row in connection.execute(sa.select(table), execution_options={"yield_per": BATCH}):
+            line = json.dumps(list(row), default=_to_text, ensure_ascii=False).encode() + b"\n"
+            member.write(line)
+            digest.update(line)
+    return digest.hexdigest()
+
+
+def _insert_rows(connection: sa.Connection, table: sa.Table, columns: list[str], lines: IO[bytes]) -> None:
+    """Insert the rows of one table, then their references to one another: a row may refer to a later one."""
+    (key, *_), types = table.primary_key, [table.columns[name].type for name in columns]
+    own = [reference.parent.name for reference in table.foreign_keys if reference.column.table is table]
+    references: list[dict[str, Any]] = []
+    for batch in iter(lambda: list(islice(lines, BATCH)), []):
+        rows = [dict(zip(columns, map(_from_text, json.loads(line), types), strict=True)) for line in batch]
+        references += [{"row": row[key.name], name: row[name]} for name in own for row in rows if row[name]]
+        connection.execute(sa.insert(table), [row | dict.fromkeys(own) for row in rows])
+    if references:
+        connection.execute(sa.update(table).where(key == sa.bindparam("row")), references)
+    if connection.dialect.name == "postgresql" and isinstance(key.type, sa.Integer):  # the next id follows
+        sequence = sa.func.pg_get_serial_sequence(table.name, key.name)
+        connection.execute(sa.select(sa.func.setval(sequence, sa.func.max(key))))
+
+
+def _to_text(value: datetime | bytes) -> str:
+    """Return a time in ISO 8601, in UTC, or bytes in base64: JSON has neither."""
+    if isinstance(value, datetime):  # SQLite returns UTC without a time zone
+        return (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+    return base64.b64encode(value).decode()
+
+
+def _from_text(value: Any, type_: sa.types.TypeEngine[Any]) -> Any:
+    """Return the value of a column from its JSON. Raises: TypeError, ValueError."""
+    if value is None:
+        return sa.null() if isinstance(type_, sa.JSON) else None  # None would be the null of JSON
+    if isinstance(type_, sa.DateTime):
+        return datetime.fromisoformat(value)
+    return base64.b64decode(value) if isinstance(type_, sa.LargeBinary) else value
+
+
+def _read_files() -> dict[str, bytes]:
+    """Return the secret key in use and the content of the files beside the database, by member name."""
+    seal = key_path()
+    listed = {SEAL: seal, FORMER_SEALS: former_path(seal), "erased.txt": retention.ledger_file()}
+    listed["config.py"] = Path(current_app.instance_path, "config.py")
+    for path in seal.parent.glob(f"{seal.stem}-2*{seal.suffix}"):  # replaced keys, by date
+        listed[f"seal/seal{path.name.removeprefix(seal.stem)}"] = path
+    content = {name: path.read_bytes() for name, path in listed.items() if path.exists()}
+    return content | {"secret_key": current_app.config["SECRET_KEY"].encode()}
+
+
+def _check_seal_key(content: bytes, replace: bool) -> None:
+    """Refuse a seal key that cannot be opened, or would replace another unasked. Raises: ClickException."""
     path = key_path()
     try:
         parse_key(content, current_app.config["SEAL_PASSPHRASE"])
     except ValueError as error:
-        words = f"the key of the seal in it cannot be used ({error}): set SEAL_PASSPHRASE as it was"
-        raise TransferError(words) from error
+        raise ClickException(f"the seal key: {error}; set SEAL_PASSPHRASE as it was.") from error
     if not replace and path.exists() and path.read_bytes() != content:
-        raise TransferError(f"{path} is another key of the seal: {REPLACE}")
+        raise ClickException(f"{path} is another seal key: --replace replaces it.")
 
 
-def _put_seal_back(archive: Archive, content: bytes, now: datetime) -> Iterator[str]:
-    path = key_path()
-    if not content:
-        yield "the backup holds no key of the seal: the one here stays, or the next start makes it"
-        return
-    former = archive.small("seal/seal-former.pem")
-    kept = restore_key(path, content, former, current_app.config["SEAL_PASSPHRASE"], now)
-    if kept:
-        yield f"the key of the seal that was here is kept in {kept}"
-    for name in archive.names("seal/seal-2"):
-        dated = path.with_name(path.stem + Path(name).stem.removeprefix("seal") + path.suffix)
-        files.keep(dated, partial(archive.small, name))
-
-
-def _put_secret_back(archive: Archive) -> Iterator[str]:
-    content, path = archive.small("secret_key"), _secret_file()
-    if not content:
-        yield "the secret was in the configuration: set SECRET_KEY as it was, or links in letters are dead"
-    elif _secret_is_kept():
-        files.replace(path, content)
-    elif content.decode().strip() != current_app.config["SECRET_KEY"]:
+def _restore_files(saved: dict[str, bytes], now: datetime) -> Iterator[str]:
+    """Write the secret key and the seal keys of an archive. Yield notes for the person who runs the site."""
+    path, secret = Path(current_app.instance_path, "secret_key"), current_app.config["SECRET_KEY"].encode()
+    if path.exists() and path.read_bytes().strip() == secret:
+        files.replace(path, saved.get("secret_key", secret))
+    elif saved.get("secret_key", b"").strip() != secret:
         yield "SECRET_KEY is set in the configuration: the secret of the backup was not put back"
-
-
-def _secret_file() -> Path:
-    return Path(current_app.instance_path, "secret_key")
-
-
-def _secret_is_kept() -> bool:
-    """Whether the secret is the one of the file, and not of the configuration."""
-    path = _secret_file()
-    return path.exists() and path.read_text().strip() == current_app.config["SECRET_KEY"]
-
-
-def _files() -> Iterator[tuple[str, Path]]:
-    """Find what an installation keeps beside its database, by the name that the archive gives it."""
-    seal = key_path()
-    found = {
-        "seal/seal.p12": seal,
-        "seal/seal-former.pem": former_path(seal),
-        "config.py": Path(current_app.instance_path, "config.py"),
-        "erased.txt": retention.ledger_file(),
-    }
-    for path in seal.parent.glob(f"{seal.stem}-*{seal.suffix}"):
-        found[f"seal/seal{path.stem.removeprefix(seal.stem)}.p12"] = path
-    if _secret_is_kept():
-        found["secret_key"] = _secret_file()
-    for name, path in found.items():
-        if MEMBER.fullmatch(name) and path.exists():
-            yield name, path
-
-
-def _close(path: Path) -> None:
-    """Have a file be all there is of its database: what lies beside it would damage the one to come.
-
-    SQLite does so for whoever is alone with it. Raises: sqlite3.OperationalError, where a server still runs.
-    """
-    with closing(sqlite3.connect(path, timeout=2, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE")
-
-
-def _beside(path: Path) -> list[Path]:
-    return [path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal", ".queue")]
-
-
-def _forget(path: Path) -> None:
-    for part in (path, *_beside(path)):
-        part.unlink(missing_ok=True)
-
-
-def _line(row: Row, columns: Columns) -> str:
-    return json.dumps([WRITE[kind](row[name]) for name, kind in columns.items()], ensure_ascii=False) + "\n"
-
-
-def _row(line: bytes, columns: Columns, table: str) -> Row:
-    try:
-        values = zip(columns.items(), json.loads(line), strict=True)
-        return {name: READ[kind](value) for (name, kind), value in values}
-    except (ValueError, TypeError, KeyError) as error:
-        raise TransferError(f"a line of {table} is not a row") from error
-
-
-def _text_of(value: bytes | None) -> str | None:
-    return None if value is None else base64.b64encode(value).decode()
-
-
-def _bytes_of(value: str | None) -> bytes | None:
-    return None if value is None else base64.b64decode(value, validate=True)
-
-
-def _iso(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat()
-
-
-def _time_of(value: str | None) -> datetime | None:
-    return None if value is None else in_utc(datetime.fromisoformat(value))
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-#: How each kind of column is written in JSON, and read again.
-WRITE: dict[str, Callable[[Any], Any]] = {"plain": _same, "time": _iso, "bytes": _text_of}
-READ: dict[str, Callable[[Any], Any]] = {"plain": _same, "time": _time_of, "bytes": _bytes_of}
+    path, passphrase = key_path(), current_app.config["SEAL_PASSPHRASE"]
+    if SEAL in saved and (
+        kept := restore_key(path, saved[SEAL], saved.get(FORMER_SEALS, b""), passphrase, now)
+    ):
+        yield f"the seal key that was here is kept in {kept}"
+    for name in saved:
+        if name.startswith("seal/seal-2"):
+            files.replace(path.with_name(path.stem + name.removeprefix("seal/seal")), saved[name])

@@ -1,14 +1,14 @@
-"""Is this site fit to be open? What ``flask check`` looks at, and what it says of each."""
+"""What `flask check` verifies before a site opens, and each morning after."""
 
-import enum
 import os
 import smtplib
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from flask import current_app
 from sqlalchemy import func, select
@@ -22,199 +22,169 @@ from app.mail import outbox
 from app.models import Event, Letter, LetterState, Pledge
 from app.ops import health, schema_version
 from app.signatures import retention
+from app.web.logging import describe
 from app.web.rate_limits import limiter
 
-DAY = 24 * 3600
-#: How late the purge may be before somebody is told: a night that it missed is no fault yet.
-GRACE = timedelta(days=2)
-#: How far the clock may have been ahead without anybody minding.
-CLOCK_SLIP = timedelta(minutes=5)
-#: Days that a web server may keep addresses of visitors, by our own promise.
+#: Delay of the purge that is no error yet: one missed night.
+PURGE_GRACE = timedelta(days=2)
+#: Tolerated difference between the clock of the machine and the newest event.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+#: Days that a web server may keep the IP addresses of visitors, as the legal pages promise.
 ACCESS_LOG_MAX = 30
 
 
-class Level(enum.Enum):
-    """What is to be done about it: nothing, something one day, something before opening."""
+class Finding(NamedTuple):
+    """The result of one check: "ok", a "warning", or an "error" that must be fixed before the site opens."""
 
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at, in words for the person who runs the site."""
-
-    level: Level
+    level: str
     subject: str
     words: str
 
 
-def look(now: datetime) -> Iterator[Finding]:
-    """Look at everything that a site needs; the charter's file and the settings were read by then."""
-    yield _charter(now)
-    yield from _names()
-    yield _facts()
-    yield from _terms()
-    yield _seal(now)
-    yield from _database(now)
-    yield _ledger()
-    yield _files()
-    yield _limits()
-    yield _relay()
+ok, warning, error = (partial(Finding, level) for level in ("ok", "warning", "error"))
 
 
-def _charter(now: datetime) -> Finding:
-    campaign = charter.campaign
-    if paris_day(now) > campaign.mandate_ends:
-        words = f"the mandate ended on {campaign.mandate_ends}: each purge erases whoever signs"
-        return Finding(Level.WARNING, "charter", words)
-    words = f"{len(charter.commitments)} commitments, edition {charter.edition[:8]}"
-    return Finding(Level.OK, "charter", f"{words}, mandate until {campaign.mandate_ends}")
+def run_checks(now: datetime) -> Iterator[Finding]:
+    """Yield the findings of all checks. The charter's file and the configuration were read at the start."""
+    yield _check_charter(now)
+    yield from _check_setting_names()
+    yield _check_legal_facts()
+    yield from _check_terms()
+    yield _check_seal(now)
+    yield from _check_database(now)
+    yield _check_erasure_log()
+    yield _check_file_modes()
+    yield _check_rate_limits()
+    yield _check_relay()
 
 
-def _names() -> Iterator[Finding]:
-    """Look for settings that nothing reads, since their name is not quite that of one."""
+def _check_charter(now: datetime) -> Finding:
+    ends = charter.campaign.mandate_ends
+    if paris_day(now) > ends:
+        return warning("charter", f"the mandate ended on {ends}: each purge erases all signatures")
+    words = f"{len(charter.commitments)} commitments, edition {charter.edition[:8]}, mandate until {ends}"
+    return ok("charter", words)
+
+
+def _check_setting_names() -> Iterator[Finding]:
+    """Warn about unknown settings that look like a misspelt one."""
     for name in sorted(set(current_app.config) - set(DEFAULTS)):
-        for meant in get_close_matches(name, DEFAULTS, 1, cutoff=0.8):
-            yield Finding(Level.WARNING, "settings", f"{name} is none: {meant} is")
+        for similar in get_close_matches(name, DEFAULTS, 1, cutoff=0.8):
+            yield warning("settings", f"{name} is unknown: do you mean {similar}?")
 
 
-def _facts() -> Finding:
-    """Look for what the legal pages show as « à compléter » (LCEN, art. 1-1; RGPD, art. 13)."""
+def _check_legal_facts() -> Finding:
+    """Require the facts that the legal pages show as « à compléter » (LCEN, art. 1-1; RGPD, art. 13)."""
     if missing := missing_facts(current_app.config):
-        return Finding(Level.ERROR, "legal pages", f"set {', '.join(missing)}")
-    return Finding(Level.OK, "legal pages", "every fact is given")
+        return error("legal pages", f"set {', '.join(missing)}")
+    return ok("legal pages", "all facts are set")
 
 
-def _terms() -> Iterator[Finding]:
-    config = current_app.config
-    found = []
-    if config["KEEP_PENDING_DAYS"] * DAY < config["CONFIRMATION_MAX_AGE"]:
-        words = "KEEP_PENDING_DAYS is shorter than CONFIRMATION_MAX_AGE: links would die before they say"
-        found.append(Finding(Level.ERROR, "terms", words))
+def _check_terms() -> Iterator[Finding]:
+    config, found = current_app.config, []
+    if timedelta(days=config["KEEP_PENDING_DAYS"]) < timedelta(seconds=config["CONFIRMATION_MAX_AGE"]):
+        found.append(error("terms", "KEEP_PENDING_DAYS is shorter than CONFIRMATION_MAX_AGE"))
     if config["ACCESS_LOG_DAYS"] > ACCESS_LOG_MAX:
-        words = f"ACCESS_LOG_DAYS is above {ACCESS_LOG_MAX}: keep addresses of visitors for less"
-        found.append(Finding(Level.WARNING, "terms", words))
-    yield from found or [Finding(Level.OK, "terms", "they agree with each other")]
+        found.append(warning("terms", f"ACCESS_LOG_DAYS is above {ACCESS_LOG_MAX}: keep them for less"))
+    yield from found or [ok("terms", "consistent")]
 
 
-def _seal(now: datetime) -> Finding:
+def _check_seal(now: datetime) -> Finding:
     file = key_path()
     if not file.exists():
-        return Finding(Level.WARNING, "seal", f"there is no {file} yet: the next start makes it")
+        return warning("seal", f"there is no {file} yet: the next start makes it")
     try:
         key = read_key(file, current_app.config["SEAL_PASSPHRASE"])
-    except ConfigError as error:
-        return Finding(Level.ERROR, "seal", error.message)
+    except ConfigError as reason:
+        return error("seal", reason.message)
     if not key.is_valid(now):
-        words = f"good from {key.not_before:%Y-%m-%d} to {key.not_after:%Y-%m-%d} only: `flask seal create`"
-        return Finding(Level.ERROR, "seal", words)
+        validity = f"valid from {key.not_before:%Y-%m-%d} to {key.not_after:%Y-%m-%d}"
+        return error("seal", f"{validity}: run `flask seal create`")
     days = key.days_left(now)
-    return Finding(Level.WARNING if days < EXPIRY_NOTICE else Level.OK, "seal", f"{days} days left")
+    return (warning if days < EXPIRY_NOTICE else ok)("seal", f"{days} days left")
 
 
-def _database(now: datetime) -> Iterator[Finding]:
-    wanted, url = schema_version.wanted(), db.engine.url
+def _check_database(now: datetime) -> Iterator[Finding]:
+    url, latest = db.engine.url, schema_version.latest_revision()
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        words = f"{url.database} is not there: `upgrade` makes an empty one, `restore` brings back a backup"
-        yield Finding(Level.ERROR, "database", words)  # and makes none by looking
+        # Connecting would make an empty file.
+        yield error("database", f"{url.database} does not exist: run `flask upgrade` or `flask restore`")
         return
     try:
-        with db.engine.connect() as connection:
-            present = schema_version.present(connection)
-        if present != wanted:
-            words = f"at {present or 'none'}, the program at {wanted}: `flask --app app upgrade`"
-            yield Finding(Level.ERROR, "database", words)
+        revision = schema_version.read_revision(db.session.connection())
+        if revision != latest:
+            yield error("database", f"at {revision or 'none'}, the program at {latest}: run `flask upgrade`")
             return
-        yield Finding(Level.OK, "database", f"reachable, at {wanted}")
-        late = retention.purge(now - GRACE, dry_run=True)
-    except SQLAlchemyError as error:
-        yield Finding(Level.ERROR, "database", str(getattr(error, "orig", error)))
+        yield ok("database", f"reachable, at {latest}")
+        late = retention.purge(now - PURGE_GRACE, dry_run=True)
+        if late:
+            words = ", ".join(f"{erased.what} {len(erased.names)}" for erased in late)
+            yield error("purge", f"late by two days ({words}): is `flask privacy purge` in cron?")
+        else:
+            yield ok("purge", "nothing is late")
+        yield from _check_rows(now)
+    except SQLAlchemyError as reason:
+        yield error("database", describe(reason))
     except OSError:
-        pass  # of the ledger, which has its own line
-    else:
-        yield _purge(late)
-        yield from _rows(now)
+        pass  # the erasure log has a finding of its own
 
 
-def _rows(now: datetime) -> Iterator[Finding]:
-    """Look at what is in the database: signed once, owed still, written when."""
-    gone = db.session.scalars(
-        select(Pledge.number)
-        .distinct()
-        .where(Pledge.number > len(charter.commitments))
-        .order_by(Pledge.number)
-    ).all()
-    if gone:
-        words = (
-            f"people signed {', '.join(map(str, gone))}, which the charter lacks: no commitment is taken out"
-        )
-        yield Finding(Level.ERROR, "commitments", words)
-    wrong = {reason.value for reason in health.letters(db.session.connection(), now)}
+def _check_rows(now: datetime) -> Iterator[Finding]:
+    """Check pledges, letters, free disk space and the newest event."""
+    removed = select(Pledge.number).where(Pledge.number > len(charter.commitments)).distinct()
+    if numbers := ", ".join(map(str, sorted(db.session.scalars(removed)))):
+        yield error("commitments", f"{numbers} were signed, and the charter lacks them: put them back")
+    reasons = health.check_letters(db.session.connection(), now)
     refused = db.session.scalar(select(func.count()).where(Letter.state == LetterState.REFUSED))
-    if health.Reason.STUCK.value in wrong:
-        yield Finding(Level.ERROR, "outbox", "a letter is late and nobody tries any: is the site running?")
-    elif wrong or refused:
-        words = f"{', '.join(sorted(wrong)) or 'letters leave'}; {refused} refused by the relay for good"
-        yield Finding(Level.WARNING, "outbox", words)
+    if health.Reason.STUCK in reasons:
+        yield error("outbox", "letters are late and no worker sends them: is the site running?")
+    elif reasons or refused:
+        words = ", ".join(reason.value for reason in reasons) or "letters leave"
+        yield warning("outbox", f"{words}; {refused} refused by the relay for good")
     else:
-        yield Finding(Level.OK, "outbox", "nothing is late")
-    for reason in health.disk(db.engine.url):
+        yield ok("outbox", "nothing is late")
+    for reason in health.check_disk_space():
         words = f"less than {health.DISK_NOTICE >> 20} MB are free beside the database"
-        yield Finding(Level.ERROR if reason.stops else Level.WARNING, "disk", words)
+        yield (error if reason.is_critical else warning)("disk", words)
     newest = db.session.scalar(select(func.max(Event.at)))
-    if newest and newest > now + CLOCK_SLIP:
-        yield Finding(Level.ERROR, "clock", f"something happened at {newest:%Y-%m-%d %H:%M} UTC, yet to come")
+    if newest and newest > now + CLOCK_TOLERANCE:
+        yield error("clock", f"the newest event is of {newest:%Y-%m-%d %H:%M} UTC, in the future")
 
 
-def _purge(late: list[retention.Erased]) -> Finding:
-    if late:
-        words = ", ".join(f"{erased.what} {len(erased.names)}" for erased in late)
-        return Finding(Level.ERROR, "purge", f"due since two days ({words}): is `privacy purge` in cron?")
-    return Finding(Level.OK, "purge", "nothing is late")
-
-
-def _ledger() -> Finding:
+def _check_erasure_log() -> Finding:
     file = retention.ledger_file()
     nearest = next(path for path in (file, *file.parents) if path.exists())
     if os.access(nearest, os.R_OK | os.W_OK) and (file.is_file() or nearest.is_dir()):
-        return Finding(Level.OK, "ledger", str(file))
-    return Finding(Level.ERROR, "ledger", f"{file} cannot be written by this user")
+        return ok("ledger", str(file))
+    return error("ledger", f"{file} cannot be written by this user")
 
 
-def _files() -> Finding:
-    """Look whether what must stay secret can be read by everybody on this machine."""
+def _check_file_modes() -> Finding:
+    """Require that other users of the machine cannot read secrets and personal data."""
     instance = Path(current_app.instance_path)
-    secret = [
-        instance / "secret_key",
-        instance / "config.py",
-        key_path(),
-        retention.ledger_file(),
-    ]
+    files = [instance / "secret_key", instance / "config.py", key_path(), retention.ledger_file()]
     if db.engine.url.get_backend_name() == "sqlite":
-        secret.append(Path(str(db.engine.url.database)))
-    if open_ := [str(path) for path in secret if path.exists() and path.stat().st_mode & stat.S_IRWXO]:
-        return Finding(Level.ERROR, "files", f"anybody here may read {', '.join(open_)}: chmod o=")
-    return Finding(Level.OK, "files", "nobody else reads what is secret")
+        files.append(Path(str(db.engine.url.database)))
+    if readable := [str(file) for file in files if file.exists() and file.stat().st_mode & stat.S_IRWXO]:
+        return error("files", f"all users may read {', '.join(readable)}: run chmod o=")
+    return ok("files", "only this user may read secrets")
 
 
-def _limits() -> Finding:
-    """Look whether the store of the limits answers."""
+def _check_rate_limits() -> Finding:
     if current_app.config["RATELIMIT_STORAGE_URI"].startswith("memory"):
-        return Finding(Level.OK, "limits", "each process counts by itself")
+        return ok("limits", "each process counts alone")
     if limiter.storage.check():
-        return Finding(Level.OK, "limits", "the store answers")
-    return Finding(Level.WARNING, "limits", "the store does not answer: each process counts by itself")
+        return ok("limits", "the storage answers")
+    return warning("limits", "the storage does not answer: each process counts alone")
 
 
-def _relay() -> Finding:
+def _check_relay() -> Finding:
     config = current_app.config
     if not config["MAIL_SERVER"]:
-        return Finding(Level.WARNING, "relay", "none while developing: letters wait in /dev/courrier")
-    where = f"{config['MAIL_SERVER']}:{config['MAIL_PORT']}"
+        return warning("relay", "none in development: /dev/courrier shows the letters")
+    address = f"{config['MAIL_SERVER']}:{config['MAIL_PORT']}"
     try:
         outbox.test_connection()
-    except (OSError, smtplib.SMTPException) as error:
-        return Finding(Level.ERROR, "relay", f"{where}: {type(error).__name__}: {error}")
-    return Finding(Level.OK, "relay", f"{where} answers" + " and lets us in" * bool(config["MAIL_USERNAME"]))
+    except (OSError, smtplib.SMTPException) as reason:
+        return error("relay", f"{address}: {type(reason).__name__}: {reason}")
+    return ok("relay", f"{address} answers" + " and accepts the login" * bool(config["MAIL_USERNAME"]))

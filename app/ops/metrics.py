@@ -1,110 +1,74 @@
-"""Figures for Prometheus: how many of what, and nothing of anybody. Off until ``METRICS_TOKEN`` is set.
+"""Metrics for Prometheus, without personal data. Off until `METRICS_TOKEN` is set.
 
-What is in the database is counted there at each scrape, the same whoever answers. Requests are counted by
-each process, in files that all share: prometheus-client reads ``PROMETHEUS_MULTIPROC_DIR`` once, as it is
-imported. Where that names no folder, they are not: the figures of one process of several would be no figures.
+Gauges are read from the database at each scrape. Requests are counted by each process in files of
+`PROMETHEUS_MULTIPROC_DIR`, which prometheus-client reads at import; without it, they are not counted.
 """
 
 import os
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.certificates.key import seal_key
+from app.clock import now
 from app.config import ConfigError
 from app.extensions import db
 from app.models import Certificate, Letter, LetterState, Signature, Status
 from app.ops import health
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
 FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
-
-_requests = Counter("paraphe_requests", "Requests answered.", ["route", "method", "status"], registry=None)
-_seconds = Histogram(
-    "paraphe_request_seconds",
-    "How long an answer took, to its last byte.",
-    ["route"],
-    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
-    registry=None,
-)
+REQUESTS = Counter("paraphe_requests", "Requests answered.", ["route", "method", "status"], registry=None)
 
 
 def init_app(app: Flask) -> None:
-    """Look whether requests can be counted. Raises: ConfigError."""
+    """Check the folder of the counter. Raises: ConfigError."""
     if app.config["METRICS_TOKEN"] and FOLDER and not Path(FOLDER).is_dir():
         raise ConfigError(f"PROMETHEUS_MULTIPROC_DIR is {FOLDER}: make this folder, empty at each start.")
 
 
-def count(*, route: str, method: str, status: int, seconds: float, **_: object) -> None:
-    """Count one request; ``route`` is the rule."""
-    _requests.labels(route, method, status).inc()
-    _seconds.labels(route).observe(seconds)
-
-
-def render(now: datetime) -> bytes:
-    """Write all figures in Prometheus' text format."""
+def render_metrics() -> bytes:
+    """Return all metrics in the text format of Prometheus."""
     registry = CollectorRegistry()
     if FOLDER:
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # theirs has no types
-    registry.register(_Figures(now))
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # prometheus-client has no type here
+    registry.register(_Gauges())
     return generate_latest(registry)
 
 
-class _Figures(Collector):
-    """What the site itself knows, at one moment."""
+class _Gauges(Collector):
+    """The state of the site, read at each scrape."""
 
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def collect(self) -> Iterator[Metric]:
-        reasons = health.reasons(self.now)
-        yield _by(
-            "health", "1 where /sante gives this reason.", "reason", {r: r in reasons for r in health.Reason}
-        )
-        yield _one(
-            "seal_days_left", "Days until the certificate of the seal ends.", seal_key.days_left(self.now)
-        )
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        reasons = health.find_reasons(now())
+        found = {reason: reason in reasons for reason in health.Reason}
+        yield _gauge_by("reason", "paraphe_health", "1 if /sante gives this reason.", found)
+        days_left = seal_key.days_left(now())
+        yield GaugeMetricFamily("paraphe_seal_days_left", "Days until the seal key expires.", days_left)
+        signatures = select(Signature.status, func.count()).group_by(Signature.status)
+        letters = select(Letter.state, func.count()).group_by(Letter.state)
         try:
-            yield from self._counted()
+            by_status = dict.fromkeys(Status, 0) | dict(db.session.execute(signatures).tuples().all())
+            by_state = dict.fromkeys(LetterState, 0) | dict(db.session.execute(letters).tuples().all())
+            certificates = db.session.scalar(select(func.count(Certificate.id)))
         except SQLAlchemyError:
-            db.session.rollback()  # /sante has the reason; what is not known is left out
-
-    def _counted(self) -> Iterator[Metric]:
-        read = db.session.execute
-        signatures = read(select(Signature.status, func.count()).group_by(Signature.status)).tuples()
-        letters = read(select(Letter.state, func.count()).group_by(Letter.state)).tuples()
-        certificates = read(select(func.count()).select_from(Certificate)).scalar_one()
-        post = health.outbox(db.session.connection(), self.now)
-        yield _by("signatures", "Signatures.", "status", dict.fromkeys(Status, 0) | dict(signatures.all()))
-        yield _by("letters", "Letters kept.", "state", dict.fromkeys(LetterState, 0) | dict(letters.all()))
-        yield _one("letters_due", "Letters that should have left by now.", post.due)
-        yield _one(
-            "letters_oldest_due_seconds", "How long the first of them has waited.", post.waits.total_seconds()
-        )
-        yield _one("letters_troubled", "Letters that were tried three times or more, in vain.", post.troubled)
-        yield _one("certificates", "Certificates issued.", certificates)
+            db.session.rollback()  # the health gauge has the reason
+            return
+        yield _gauge_by("status", "paraphe_signatures", "Signatures.", by_status)
+        yield _gauge_by("state", "paraphe_letters", "Letters in the outbox.", by_state)
+        yield GaugeMetricFamily("paraphe_certificates", "Certificates issued.", certificates)
 
 
-def _one(name: str, words: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"paraphe_{name}", words, value=value)
-
-
-def _by(
-    name: str,
-    words: str,
-    label: str,
-    values: dict[health.Reason, bool] | dict[Status, int] | dict[LetterState, int],
-) -> Metric:
-    metric = GaugeMetricFamily(f"paraphe_{name}", words, labels=[label])
-    for of, value in values.items():
-        metric.add_metric([of.value], value)
-    return metric
+def _gauge_by(label: str, name: str, words: str, numbers: dict[Any, Any]) -> GaugeMetricFamily:
+    """Return a gauge with a number for each member of an enum."""
+    gauge = GaugeMetricFamily(name, words, labels=[label])
+    for member, number in numbers.items():
+        gauge.add_metric([member.value], number)
+    return gauge

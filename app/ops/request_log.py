@@ -1,79 +1,36 @@
-"""Each request as it is answered: for the log and for the figures, by its rule and never by its address."""
+"""Log and count each request by its URL rule: an address may have a token or a name."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, request
-from werkzeug.wsgi import ClosingIterator
+from flask import Flask, Response, current_app, g, request
 
 from app.ops import metrics
 from app.web import logging
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-#: Other methods are what somebody made up.
+#: Another method is logged as "other": clients may send any text.
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 
-class _Watched:
-    """One request, from its first byte to its last."""
-
-    def __init__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> None:
-        self.environ, self.start_response = environ, start_response
-        self.begun, self.status, self.size = time.perf_counter(), 0, 0
-
-    def start(self, status: str, headers: Any, *error: Any) -> Callable[[bytes], object]:
-        self.status = int(status[:3])
-        return self.start_response(status, headers, *error)
-
-    def count(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            self.size += len(chunk)
-            yield chunk
-
-    def facts(self) -> dict[str, Any]:
-        method = self.environ["REQUEST_METHOD"]
-        return {
-            "route": self.environ.get("paraphe.route", "-"),
-            "method": method if method in METHODS else "other",
-            "status": self.status,
-            "seconds": time.perf_counter() - self.begun,
-            "size": self.size,
-            "request_id": logging.request_id(self.environ),
-        }
-
-
 def init_app(app: Flask) -> None:
-    """Watch the requests, where anybody wants to know of them."""
-    told: list[Callable[..., None]] = []
-    if app.config["LOG_FORMAT"] == "json":
-        told.append(logging.access)
-    if app.config["METRICS_TOKEN"] and metrics.FOLDER:
-        told.append(metrics.count)
-    if not told:
-        return
-    inner = app.wsgi_app
-
-    def watch(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        watched = _Watched(environ, start_response)
-        chunks = inner(environ, watched.start)
-
-        def tell() -> None:
-            facts = watched.facts()
-            for listener in told:
-                listener(**facts)
-
-        return ClosingIterator(watched.count(chunks), [getattr(chunks, "close", lambda: None), tell])
-
-    app.wsgi_app = watch  # type: ignore[method-assign]  # Flask's own idiom
-    app.after_request(_name_the_route)
+    """Log requests if logs are JSON, count them if metrics are on. Call it before other rooms' `init_app`."""
+    app.before_request(_start_timer)
+    app.after_request(_record_request)
 
 
-def _name_the_route(response: Response) -> Response:
-    if request.endpoint == "static":
-        request.environ["paraphe.route"] = "/static"  # whose rule has the hash of each release in it
-    elif request.url_rule is not None:
-        request.environ["paraphe.route"] = request.url_rule.rule
+def _start_timer() -> None:
+    g.started = time.perf_counter()
+
+
+def _record_request(response: Response) -> Response:
+    rule = request.url_rule.rule if request.url_rule else "-"
+    route = "/static" if request.endpoint == "static" else rule  # whose rule has a hash of each release
+    method = request.method if request.method in METHODS else "other"
+    if current_app.config["LOG_FORMAT"] == "json":
+        seconds = time.perf_counter() - g.get("started", time.perf_counter())
+        # Calculating the length of a stream would read it whole.
+        size = response.calculate_content_length() if response.is_sequence else response.content_length
+        request_id = logging.request_id(request.environ)
+        logging.access(route, method, response.status_code, seconds, size, request_id)
+    if current_app.config["METRICS_TOKEN"] and metrics.FOLDER:
+        metrics.REQUESTS.labels(route, method, response.status_code).inc()
     return response

@@ -1,33 +1,43 @@
-"""At which revision the tables of a database are, and at which one this program wants them.
+"""The migration revision of a database, and the one that this program needs.
 
-Alembic would tell, but it weighs 11 MB and a fifth of the start, and whoever serves has no other use for it.
+The revisions are read from file names: importing Alembic costs 11 MB and a fifth of the start, and only
+commands need it.
 """
 
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from flask import current_app
+from sqlalchemy import Connection, column, inspect, select, table
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-#: Where Alembic writes it down.
-VERSION = "alembic_version"
+#: The table where Alembic stores the revision.
+VERSION_TABLE = "alembic_version"
 
 
 @cache
-def known() -> tuple[str, ...]:
-    """Return the revisions of this program, the oldest first. Their files bear their numbers."""
+def known_revisions() -> tuple[str, ...]:
+    """Return the revisions of this program, the oldest first: the numbers that begin the file names."""
     return tuple(sorted(path.name.partition("_")[0] for path in MIGRATIONS.glob("versions/*.py")))
 
 
-def wanted() -> str:
+def latest_revision() -> str:
     """Return the revision that this program works with."""
-    return known()[-1]
+    return known_revisions()[-1]
 
 
-def present(connection: Connection) -> str | None:
-    """Return the revision of a database; None where it has no tables of ours."""
-    if not inspect(connection).has_table(VERSION):
+def read_revision(connection: Connection) -> str | None:
+    """Return the revision of a database, or None if it has no tables of this program."""
+    if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    our_own = f"SELECT version_num FROM {VERSION}"  # noqa: S608  # nosec B608  # a constant
-    revision = connection.scalar(text(our_own))
+    revision = connection.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
     return str(revision) if revision else None
+
+
+def migrate_to(connection: Connection, revision: str) -> None:
+    """Run the migrations up to a revision, in the transaction of the connection."""
+    from alembic import command  # commands only: see the module docstring
+
+    config = current_app.extensions["migrate"].migrate.get_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

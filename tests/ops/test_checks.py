@@ -1,4 +1,4 @@
-"""`flask check`: one line for each thing that a site needs, and what is to be done about it."""
+"""`flask check`: one line for each check, with its level and what to do."""
 
 import os
 import re
@@ -27,7 +27,7 @@ from tests.support.visitor import Visitor
 
 @pytest.fixture
 def complete(settings):
-    """Make a site that lacks nothing: migrated, sealed, its facts given."""
+    """Return a factory of complete sites: migrated, with a seal key and all legal facts."""
 
     def make(**changes: object) -> Flask:
         app = create_app(settings | GIVEN | changes)
@@ -41,7 +41,7 @@ def complete(settings):
 
 
 def check(app: Flask) -> tuple[int, dict[str, str]]:
-    """Run the command; return its status, and each line by what it is about."""
+    """Run the command. Return its exit status, and its lines by subject."""
     run = app.test_cli_runner().invoke(args=["check"])
     assert "Traceback" not in run.output
     with app.app_context():
@@ -54,7 +54,7 @@ def check(app: Flask) -> tuple[int, dict[str, str]]:
     return run.exit_code, lines
 
 
-def test_a_site_that_lacks_nothing(complete, mailbox):
+def test_a_complete_site_is_ok(complete, mailbox):
     status, lines = check(complete())
     assert status == 0
     assert {line.split()[0] for line in lines.values()} == {"ok"}
@@ -68,12 +68,15 @@ def test_a_site_that_lacks_nothing(complete, mailbox):
     assert mailbox.letters == []
 
 
-def test_a_setting_whose_name_is_not_quite_one(complete):
+def test_a_misspelt_setting_is_a_warning(complete):
     status, lines = check(complete(TRUSTED_PROXY=1, WTF_I18N_ENABLED=True))
-    assert (status, lines["settings"]) == (0, "warning TRUSTED_PROXY is none: TRUSTED_PROXIES is")
+    assert (status, lines["settings"]) == (
+        0,
+        "warning TRUSTED_PROXY is unknown: do you mean TRUSTED_PROXIES?",
+    )
 
 
-def test_facts_that_are_missing(complete):
+def test_missing_legal_facts_are_an_error(complete):
     status, lines = check(complete(PUBLISHER="", ACCESS_LOG_DAYS=-1))
     assert (status, lines["legal pages"]) == (1, "error set PUBLISHER, ACCESS_LOG_DAYS")
 
@@ -85,13 +88,13 @@ def test_facts_that_are_missing(complete):
         ({"ACCESS_LOG_DAYS": 31}, 0, "warning ACCESS_LOG_DAYS is above 30"),
     ],
 )
-def test_terms_that_disagree(complete, changes, status, words):
+def test_inconsistent_terms(complete, changes, status, words):
     found, lines = check(complete(**changes))
     assert found == status
     assert lines["terms"].startswith(words)
 
 
-def test_a_relay_that_is_down(complete, mailbox):
+def test_a_relay_that_is_down_is_an_error(complete, mailbox):
     app = complete()
     mailbox.stop()
     status, lines = check(app)
@@ -101,7 +104,7 @@ def test_a_relay_that_is_down(complete, mailbox):
     assert check(app)[0] == 0
 
 
-def test_a_relay_that_says_no(complete):
+def test_a_relay_that_refuses_is_an_error(complete):
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def refuse() -> None:
@@ -117,7 +120,7 @@ def test_a_relay_that_says_no(complete):
     assert "554" in lines["relay"]
 
 
-def test_a_relay_that_does_not_let_us_in(complete):
+def test_a_refused_login_is_an_error_without_the_password(complete):
     app = complete(MAIL_USERNAME="charte", MAIL_PASSWORD="secret")
     status, lines = check(app)
     assert (status, lines["relay"].split()[0]) == (1, "error")
@@ -127,7 +130,7 @@ def test_a_relay_that_does_not_let_us_in(complete):
     assert check(app)[0] == 0
 
 
-def test_a_relay_without_the_promised_encryption(complete):
+def test_a_relay_without_starttls_is_an_error(complete):
     app = complete(MAIL_USE_TLS=True)
     status, lines = check(app)
     assert (status, lines["relay"].split()[0]) == (1, "error")
@@ -136,7 +139,7 @@ def test_a_relay_without_the_promised_encryption(complete):
     assert check(app)[0] == 0
 
 
-def test_the_relay_is_all_that_is_looked_up(complete, monkeypatch):
+def test_only_the_relay_is_looked_up_in_dns(complete, monkeypatch):
     asked = []
 
     def note(name):
@@ -156,13 +159,13 @@ def test_the_relay_is_all_that_is_looked_up(complete, monkeypatch):
     assert asked == [("getaddrinfo", "127.0.0.1")]
 
 
-def test_a_database_that_was_not_brought_up_to_date(settings):
+def test_a_database_without_migrations_is_an_error(settings):
     app = create_app(settings | GIVEN)
     status, lines = check(app)
     assert status == 1
     is_a_file = app.config["SQLALCHEMY_DATABASE_URI"].startswith("sqlite")
     assert lines["database"].startswith("error ")
-    nothing = " is not there: `upgrade` makes" if is_a_file else "error at none, the program at 0"
+    nothing = " does not exist: run `flask upgrade`" if is_a_file else "error at none, the program at 0"
     assert nothing in lines["database"]
     with app.app_context():
         upgrade()
@@ -174,21 +177,21 @@ def test_a_database_that_was_not_brought_up_to_date(settings):
     assert "purge" not in lines
 
 
-def test_a_database_out_of_reach(settings):
+def test_a_missing_database_is_an_error(settings):
     status, lines = check(
         create_app(settings | GIVEN | {"SQLALCHEMY_DATABASE_URI": "sqlite:////proc/none/db"})
     )
-    assert (status, lines["database"].split(":")[0]) == (1, "error /proc/none/db is not there")
+    assert (status, lines["database"].split(":")[0]) == (1, "error /proc/none/db does not exist")
 
 
-def test_a_seal_that_ends_and_one_that_cannot_be_read(complete, settings, later):
+def test_an_expiring_and_an_unreadable_seal_key(complete, settings, later):
     app = complete()
     with app.app_context():
         life = seal_key.not_after - now()
     later(days=life.days - 10)
     assert check(app)[1]["seal"] == "warning 10 days left"
     later(days=12)
-    assert check(app)[1]["seal"].startswith("error good from ")
+    assert check(app)[1]["seal"].startswith("error valid from ")
     Path(str(settings["SEAL_FILE"])).write_bytes(b"no key")
     assert check(app)[1]["seal"].startswith("error ")
     Path(str(settings["SEAL_FILE"])).unlink()
@@ -196,7 +199,7 @@ def test_a_seal_that_ends_and_one_that_cannot_be_read(complete, settings, later)
     assert not Path(str(settings["SEAL_FILE"])).exists(), "looking makes nothing"
 
 
-def test_a_purge_that_nobody_runs(complete, later):
+def test_a_purge_two_days_late_is_an_error(complete, later):
     app = complete()
     sign(Visitor(app))
     later(days=9)
@@ -204,23 +207,23 @@ def test_a_purge_that_nobody_runs(complete, later):
     later(days=2)
     status, lines = check(app)
     assert status == 1
-    assert lines["purge"].startswith("error due since two days (erased-pending 1)")
+    assert lines["purge"].startswith("error late by two days (erased-pending 1)")
     app.test_cli_runner().invoke(args=["privacy", "purge"])
     assert check(app)[1]["purge"] == "ok nothing is late"
 
 
-def test_a_ledger_out_of_reach(complete, settings):
+def test_an_unwritable_erasure_log_is_an_error(complete, settings):
     status, lines = check(complete(ERASURE_LEDGER=f"{settings['SEAL_FILE']}/erased.txt"))
     assert (status, lines["ledger"].split()[0]) == (1, "error")
 
 
-def test_a_mandate_that_is_over(complete, later):
+def test_an_ended_mandate_is_a_warning(complete, later):
     app = complete()
     later(days=365 * 7)
     assert check(app)[1]["charter"].startswith("warning the mandate ended on 2032-03-31")
 
 
-def test_a_charter_that_cannot_be_read_is_one_sentence(settings, tmp_path):
+def test_an_invalid_charter_is_reported_in_one_sentence(settings, tmp_path):
     (tmp_path / "charter.toml").write_text("title = 1\n")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
     for name, value in (settings | {"CHARTER_FILE": f"{tmp_path}/charter.toml"}).items():
@@ -231,7 +234,7 @@ def test_a_charter_that_cannot_be_read_is_one_sentence(settings, tmp_path):
     assert run.stderr.startswith(f"Error: {tmp_path}/charter.toml, line 1: ")
 
 
-def test_a_charter_with_fewer_commitments_than_were_signed(complete, settings, tmp_path):
+def test_a_signed_commitment_missing_from_the_charter_is_an_error(complete, settings, tmp_path):
     app = complete()
     sign(Visitor(app), 9, 10)
     text = (ROOT / "app/content/charter.toml").read_text()
@@ -242,17 +245,17 @@ def test_a_charter_with_fewer_commitments_than_were_signed(complete, settings, t
     (tmp_path / "charter.toml").write_text(text[:start] + text[end.start() :])
     status, lines = check(create_app(settings | GIVEN | {"CHARTER_FILE": str(tmp_path / "charter.toml")}))
     assert status == 1
-    assert lines["commitments"].startswith("error people signed 9, 10, which the charter lacks")
+    assert lines["commitments"].startswith("error 9, 10 were signed, and the charter lacks them")
 
 
-def test_letters_that_nobody_tries(complete, later, mailbox):
+def test_late_letters_without_attempts_are_an_error(complete, later, mailbox):
     app = complete()
     sign(Visitor(app))
     later(minutes=20)
     status, lines = check(app)
     assert (status, lines["outbox"]) == (
         1,
-        "error a letter is late and nobody tries any: is the site running?",
+        "error letters are late and no worker sends them: is the site running?",
     )
     mailbox.answer = "550 no such user"
     with app.app_context():
@@ -262,7 +265,7 @@ def test_letters_that_nobody_tries(complete, later, mailbox):
 
 
 @pytest.mark.sqlite
-def test_a_database_that_is_gone_is_not_made_anew(complete, settings):
+def test_the_check_creates_no_database(complete, settings):
     app = complete()
     file = Path(str(settings["SQLALCHEMY_DATABASE_URI"]).removeprefix("sqlite:///"))
     file.unlink()
@@ -270,18 +273,18 @@ def test_a_database_that_is_gone_is_not_made_anew(complete, settings):
     assert (status, "restore" in lines["database"], file.exists()) == (1, True, False)
 
 
-def test_a_clock_that_went_back(complete, later):
+def test_an_event_in_the_future_is_an_error(complete, later):
     app = complete()
     later(days=2)
     sign(Visitor(app))
     later(days=-2)
     status, lines = check(app)
     assert status == 1
-    assert lines["clock"].startswith("error something happened at ")
+    assert lines["clock"].startswith("error the newest event is of ")
 
 
 @pytest.mark.sqlite
-def test_a_disk_that_is_nearly_full(complete, monkeypatch):
+def test_disk_space(complete, monkeypatch):
     monkeypatch.setattr("app.ops.health.DISK_NOTICE", 2**63)
     status, lines = check(complete())
     assert (status, lines["disk"].split()[0]) == (0, "warning")
@@ -290,14 +293,14 @@ def test_a_disk_that_is_nearly_full(complete, monkeypatch):
     assert (status, lines["disk"].split()[0]) == (1, "error")
 
 
-def test_secrets_that_anybody_may_read(complete, settings):
+def test_a_secret_readable_by_all_users_is_an_error(complete, settings):
     app = complete()
     Path(str(settings["SEAL_FILE"])).chmod(0o644)
     status, lines = check(app)
-    assert (status, lines["files"]) == (1, f"error anybody here may read {settings['SEAL_FILE']}: chmod o=")
+    assert (status, lines["files"]) == (1, f"error all users may read {settings['SEAL_FILE']}: run chmod o=")
 
 
-def test_a_store_of_limits_that_is_away(complete):
+def test_an_unreachable_rate_limit_storage_is_a_warning(complete):
     store = f"redis://127.0.0.1:{free_port()}/0"
     status, lines = check(complete(RATELIMIT_STORAGE_URI=store, RATELIMIT_ENABLED=True))
     assert (status, lines["limits"].split()[0]) == (0, "warning")

@@ -1,4 +1,4 @@
-"""`/sante`: what machines are told, in each state that the site may be in."""
+"""`/sante` in each state of the site."""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from tests.web.test_headers import check
 
 @pytest.fixture
 def app(settings):
-    """A site made by its migrations."""
+    """A site whose database was made by the migrations."""
     app = create_app(settings)
     with app.app_context():
         upgrade()
@@ -36,8 +36,8 @@ def database(app):
 
 
 @pytest.fixture
-def told(app, later):
-    """Ask how the site is, after what was told last is old; return the status, the state and the reasons."""
+def ask_health(app, later):
+    """GET `/sante` once its cache has expired. Return the HTTP status, the state and the reasons."""
 
     def ask():
         later(seconds=2)
@@ -48,7 +48,7 @@ def told(app, later):
     return ask
 
 
-def test_a_site_that_is_well(app, told):
+def test_ok(app, ask_health):
     client = app.test_client()
     response = client.get("/sante")
     assert response.json == {"etat": "ok", "raisons": []}
@@ -63,15 +63,15 @@ def test_a_site_that_is_well(app, told):
     assert client.post("/sante").status_code == 405
 
 
-def test_nothing_is_told_of_anybody(app, told, candidate, deliver, mailbox):
+def test_sante_has_no_personal_data(app, ask_health, candidate, deliver, mailbox):
     signed_and_confirmed(candidate, deliver, mailbox)
-    assert told() == (200, "ok")
+    assert ask_health() == (200, "ok")
 
 
 @pytest.mark.sqlite
-def test_a_database_gone_and_come_back(app, told, database):
+def test_a_deleted_database_is_unreachable_until_it_is_back(app, ask_health, database):
     away = database.rename(database.with_name("away"))
-    assert told() == (503, "panne", "base-injoignable")
+    assert ask_health() == (503, "panne", "base-injoignable")
     assert not database.exists(), "asking makes none"
     response = app.test_client().get("/sante")
     check(response)
@@ -79,44 +79,44 @@ def test_a_database_gone_and_come_back(app, told, database):
     assert response.headers["Retry-After"] == "30"
     assert app.test_client().head("/sante").status_code == 503
     away.rename(database)
-    assert told() == (200, "ok")
+    assert ask_health() == (200, "ok")
 
 
 @pytest.mark.sqlite
-def test_a_database_that_is_none(told, database, caplog):
+def test_a_damaged_database_is_unreachable(ask_health, database, caplog):
     database.write_bytes(b"no database" * 1000)
-    assert told() == (503, "panne", "base-injoignable")
+    assert ask_health() == (503, "panne", "base-injoignable")
     assert "health: DatabaseError: file is not a database" in caplog.text
 
 
 @pytest.mark.sqlite
-def test_a_database_that_cannot_be_written_to(app, told, database):
+def test_a_read_only_database(app, ask_health, database):
     with database.open("r+b") as file:
         file.seek(18)  # « write version »: above 2, SQLite only reads (its file format, 1.3.4)
         file.write(b"\3")
-    assert told() == (503, "panne", "base-en-lecture-seule")
+    assert ask_health() == (503, "panne", "base-en-lecture-seule")
 
 
 @pytest.mark.sqlite
-def test_a_database_that_somebody_writes_to(told, database):
+def test_a_locked_database_is_ok(ask_health, database):
     with sqlite3.connect(database, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert told() == (200, "ok")
+        assert ask_health() == (200, "ok")
         other.execute("ROLLBACK")
 
 
-def test_a_database_before_and_after_its_time(app, told):
+def test_a_database_older_or_newer_than_the_program(app, ask_health):
     with app.app_context():
         downgrade(revision="0003")
-    assert told() == (503, "panne", "migrations")
+    assert ask_health() == (503, "panne", "migrations")
     with app.app_context():
         upgrade()
-    assert told() == (200, "ok")
+    assert ask_health() == (200, "ok")
     rows(app, "UPDATE alembic_version SET version_num = 'next'")
-    assert told() == (200, "alerte", "base-plus-recente")
+    assert ask_health() == (200, "alerte", "base-plus-recente")
 
 
-def test_a_database_that_was_never_made(settings):
+def test_a_database_without_tables(settings):
     app = create_app(settings)
     with app.app_context():
         db.engine.connect().close()
@@ -124,66 +124,68 @@ def test_a_database_that_was_never_made(settings):
     assert app.test_client().get("/sante").json == {"etat": "panne", "raisons": ["migrations"]}
 
 
-def test_a_courier_that_does_not_run(candidate, told, later, deliver):
+def test_a_worker_that_never_ran(candidate, ask_health, later, deliver):
     sign(candidate)
     later(minutes=14)
-    assert told() == (200, "ok")
+    assert ask_health() == (200, "ok")
     later(minutes=1)
-    assert told() == (503, "panne", "courrier-arrete")
+    assert ask_health() == (503, "panne", "courrier-arrete")
     assert deliver() == 1
-    assert told() == (200, "ok")
+    assert ask_health() == (200, "ok")
 
 
-def test_a_courier_that_stopped_after_a_try(candidate, told, later, deliver, mailbox):
+def test_a_worker_that_stopped_after_an_attempt(candidate, ask_health, later, deliver, mailbox):
     mailbox.answer = "451 later"
     sign(candidate)
     deliver()
     later(minutes=15)
-    assert told() == (200, "ok")
+    assert ask_health() == (200, "ok")
     later(minutes=2)
-    assert told() == (503, "panne", "courrier-arrete")
+    assert ask_health() == (503, "panne", "courrier-arrete")
 
 
-def test_a_courier_that_has_much_to_do(app, told, later, deliver, mailbox):
-    """The first letter takes a slow relay its time; those behind it have waited for long."""
+def test_a_slow_worker_is_ok(app, ask_health, later, deliver, mailbox):
+    """A slow relay delays the letters behind the first."""
     for number in range(2):
         sign(Visitor(app), email=f"{number}@example.org")
     later(minutes=30)
-    assert told() == (503, "panne", "courrier-arrete")
+    assert ask_health() == (503, "panne", "courrier-arrete")
     seen = []
-    mailbox.meanwhile = lambda: seen.append(told())
+    mailbox.meanwhile = lambda: seen.append(ask_health())
     assert deliver() == 2
     assert seen == [(200, "ok")] * 2
 
 
-def test_a_relay_that_is_down_is_told_and_is_no_failure(app, candidate, told, later, deliver, mailbox):
+def test_a_relay_that_is_down_is_an_alert_with_status_200(
+    app, candidate, ask_health, later, deliver, mailbox
+):
     mailbox.answer = "451 later"
     sign(candidate)
     for _ in range(3):
-        assert told() == (200, "ok")
+        assert ask_health() == (200, "ok")
         later(minutes=6)
         deliver()
-    assert told() == (200, "alerte", "relais-en-panne")
+    assert ask_health() == (200, "alerte", "relais-en-panne")
     mailbox.answer = "250 OK"
     later(seconds=30)
     sign(Visitor(app), given_name="Luc", email="luc@example.org")
     deliver()
-    assert told() == (200, "alerte", "lettre-bloquee"), "others leave: it is that letter's own trouble"
+    assert ask_health() == (200, "alerte", "lettre-bloquee"), "others leave: it is that letter's own trouble"
     later(minutes=6)
     deliver()
-    assert told() == (200, "ok")
+    assert ask_health() == (200, "ok")
     confirm(candidate, mailbox)
 
 
 @pytest.mark.sqlite
-def test_a_disk_that_is_nearly_full(told, monkeypatch):
+def test_disk_space(ask_health, monkeypatch):
     monkeypatch.setattr(health, "DISK_NOTICE", 2**63)
-    assert told() == (200, "alerte", "disque-presque-plein")
+    assert ask_health() == (200, "alerte", "disque-presque-plein")
     monkeypatch.setattr(health, "DISK_FULL", 2**63)
-    assert told() == (503, "panne", "disque-plein")
+    assert ask_health() == (503, "panne", "disque-plein")
 
 
-def test_letters_wait_for_nobody_while_developing(settings, monkeypatch, later):
+def test_letters_may_wait_in_development(settings, monkeypatch, later):
     monkeypatch.setenv("FLASK_DEBUG", "1")
     app = create_app(settings | {"MAIL_SERVER": ""})
     with app.app_context():
@@ -195,10 +197,12 @@ def test_letters_wait_for_nobody_while_developing(settings, monkeypatch, later):
         db.engine.dispose()
 
 
-def test_a_thousand_questions_are_one_look(app, monkeypatch):
+def test_requests_within_a_second_share_one_health_check(app, monkeypatch):
     monkeypatch.setattr(clock, "_time", lambda: datetime(2026, 11, 25, tzinfo=UTC))
     looks = []
-    event.listen(app.extensions["health"].engine, "connect", lambda *_: looks.append(1))
+    with app.app_context():
+        engine = health.create_health_engine(db.engine.url)
+    event.listen(engine, "connect", lambda *_: looks.append(1))
     for _ in range(20):
         assert app.test_client().get("/sante").status_code == 200
     assert len(looks) == 1

@@ -1,4 +1,4 @@
-"""An upgrade: whole or not at all, once however many ask for it, and no reason to close."""
+"""`flask upgrade`: atomic, run once when two hosts start it, while the site answers."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ from tests.support.database import rows
 from tests.support.journeys import ELODIE
 from tests.support.wire import Wire, at_once
 
-HEAD = schema_version.wanted()
+HEAD = schema_version.latest_revision()
 VERSION = "SELECT version_num FROM alembic_version"
 #: What every migration is while the processes before it still serve: it only adds.
 ADDING = """
@@ -32,7 +32,7 @@ ADDING = """
 
 @pytest.fixture
 def next_migration(tmp_path):
-    """Make a copy of the migrations with one more; return its folder."""
+    """Return a function that copies the migrations, adds one, and returns the folder."""
 
     def make(steps: str) -> Path:
         folder = tmp_path / "migrations"
@@ -48,20 +48,20 @@ def next_migration(tmp_path):
 
 
 def flask(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
-    """Start a command."""
+    """Start a `flask` command in a process."""
     command = [sys.executable, "-m", "flask", "--app", "app", *arguments]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
 
 
-def test_the_files_say_what_alembic_says():
+def test_file_names_give_the_revisions_of_alembic():
     scripts = ScriptDirectory(str(MIGRATIONS))
-    assert scripts.get_heads() == [schema_version.wanted()]
-    assert {script.revision for script in scripts.walk_revisions()} == set(schema_version.known())
+    assert scripts.get_heads() == [schema_version.latest_revision()]
+    assert {script.revision for script in scripts.walk_revisions()} == set(schema_version.known_revisions())
 
 
-def test_the_command_brings_the_database_to_the_newest(settings, database_url):
+def test_upgrade_runs_all_migrations(settings, database_url):
     app = create_app(settings)
     for _ in range(2):
         run = app.test_cli_runner().invoke(args=["upgrade"])
@@ -82,7 +82,7 @@ def test_two_hosts_upgrade_at_once(settings, database_url, tmp_path):
     assert rows(database_url, VERSION) == [(HEAD,)]
 
 
-def test_an_upgrade_that_fails_half_way_changed_nothing(settings, database_url, next_migration):
+def test_a_failed_upgrade_is_rolled_back(settings, database_url, next_migration):
     app = create_app(settings)
     failing = next_migration(f"{ADDING}    op.execute('nonsense')\n")
     with app.app_context():
@@ -97,14 +97,14 @@ def test_an_upgrade_that_fails_half_way_changed_nothing(settings, database_url, 
         rows(database_url, "SELECT extra FROM signature")
 
 
-def test_the_site_serves_while_it_is_upgraded(database_url, tmp_path, next_migration):
+def test_the_site_answers_during_an_upgrade(database_url, tmp_path, next_migration):
     folder = next_migration(ADDING)
     upgraded = threading.Event()
 
     def open_charter(wire: Wire, number: int) -> None:
         assert wire.ask("GET", "/")[0] == 200
 
-    def sign_all_the_while(wire: Wire, number: int) -> None:
+    def sign_repeatedly(wire: Wire, number: int) -> None:
         turns = 0
         while turns < 3 or not upgraded.is_set():
             turns += 1
@@ -128,7 +128,7 @@ def test_the_site_serves_while_it_is_upgraded(database_url, tmp_path, next_migra
         assert at_once(site.url, 4, [open_charter]) == []
         upgrading = threading.Thread(target=upgrade_meanwhile)
         upgrading.start()
-        assert at_once(site.url, 4, [open_charter, sign_all_the_while]) == []
+        assert at_once(site.url, 4, [open_charter, sign_repeatedly]) == []
         upgrading.join()
         assert status == ("", 0)
         assert rows(database_url, VERSION) == [("next",)]
@@ -138,4 +138,4 @@ def test_the_site_serves_while_it_is_upgraded(database_url, tmp_path, next_migra
         (tmp_path / "new").mkdir()
         with running_site(tmp_path / "new", database_url, 1, upgrade=False) as new:
             for url in (site.url, new.url):
-                assert at_once(url, 2, [open_charter, sign_all_the_while]) == []
+                assert at_once(url, 2, [open_charter, sign_repeatedly]) == []
