@@ -177,7 +177,7 @@ def test_the_log_has_the_errors(watched):
     log = watched.site.log.read_text()
     for told in (
         "not caught: GET /ma-signature", "not caught: GET /confirmer/<token>", "LookupError",
-        "views.py:", "TypeError", "export.py:", "delayed: SMTPRecipientsRefused", "refused", "database: ",
+        "confirm.py:", "TypeError", "export.py:", "delayed: SMTPRecipientsRefused", "refused", "database: ",
         "gunicorn.error",
     ):  # fmt: skip
         assert told in log, told
