@@ -14,7 +14,7 @@ PYTEST = $(IN_VENV) pytest -q --durations=5 --numprocesses auto --dist loadfile 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-header \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help run test test-postgresql test-faults lint coverage mutants audit fuzz bench bench-certificate bench-register lock clean
+.PHONY: help run test test-all lint coverage mutants audit fuzz bench bench-certificate bench-register lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -24,13 +24,12 @@ run: .venv/requirements.done ## install what is needed, then serve on 127.0.0.1:
 	@$(FLASK) --app app upgrade
 	@$(FLASK) --app wsgi run --host 127.0.0.1 --port $(PORT)
 
-test: lint ## lint, then run all tests (ARGS=… goes to pytest)
+test: lint ## lint, then run the tests, but for the long ones, which it names (ARGS=… goes to pytest)
 	$(PYTEST) $(ARGS)
 
-test-postgresql: .venv/requirements-dev.done ## run on PostgreSQL all tests that open a database
+test-all: .venv/requirements-dev.done ## the long tests, the tests on PostgreSQL, and the faults: run it after `make test`
+	$(PYTEST) --long $(ARGS)
 	$(PYTEST) --engine postgresql $(ARGS)
-
-test-faults: .venv/requirements-dev.done ## break what the site stands on while people sign: kills, disk, database, relay, clock
 	$(PYTEST) tests/faults $(ARGS)
 
 lint: .venv/requirements-dev.done ## check style, types and templates

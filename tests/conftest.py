@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 COMPILED = FileSystemBytecodeCache()
 #: Begun before the others: whoever comes last to a file of minutes keeps the other processes waiting.
 LONGEST = ("test_life.py",)
+#: How many long tests of each file this run leaves out.
+LEFT_TO_TEST_ALL: Counter[str] = Counter()
 NEEDS = {
     "browser": CHROMIUM,
     "poppler": shutil.which("pdftotext"),
@@ -45,8 +48,9 @@ NEEDS = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the whole suite run on either engine."""
+    """Add the options of `make test-all`: the long tests, and the other database engine."""
     parser.addoption("--engine", choices=("sqlite", "postgresql"), default="sqlite", help="what to run on")
+    parser.addoption("--long", action="store_true", help="run the tests marked long, and no other")
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -57,6 +61,13 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, and say so, what this machine cannot run; in CI nothing may be. Long files first."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+    only_long = config.getoption("long")
+    chosen = [item for item in items if (item.get_closest_marker("long") is not None) == only_long]
+    left = [item for item in items if item not in set(chosen)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = chosen
+    if not only_long:
+        LEFT_TO_TEST_ALL.update(item.nodeid.partition("::")[0] for item in left)
     if config.getoption("engine") != "sqlite":
         # What opens no database is the same on every engine; what is about SQLite's file has none here.
         chosen = [item for item in items if _is_about_any_database(item)]
@@ -76,7 +87,11 @@ def _is_about_any_database(item: pytest.Item) -> bool:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name what was left out, so that a green run is not taken for a whole one."""
+    """Name the tests that were left out, so that a green run is not taken for a whole one."""
+    if LEFT_TO_TEST_ALL:
+        terminalreporter.section("left to `make test-all`, with PostgreSQL and tests/faults")
+        for path, count in sorted(LEFT_TO_TEST_ALL.items()):
+            terminalreporter.line(f"{count:5} in {path}")
     left_out = [report.nodeid for report in terminalreporter.stats.get("skipped", [])]
     if left_out:
         terminalreporter.section("left out on this machine")

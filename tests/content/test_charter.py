@@ -9,7 +9,7 @@ import pytest
 
 from app import create_app
 from app.certificates.exceptions import CertificateError
-from app.certificates.pdf import ASSETS, charter_pdf
+from app.certificates.pdf import ASSETS, draw_charter
 from app.config import ConfigError
 from app.content.charter import MAX_COMMITMENTS, load_charter
 
@@ -108,7 +108,7 @@ def test_an_eleventh_commitment_does_not_fit_the_page(app):
     charter = load_charter(FILE)
     eleventh = replace(charter.commitments[0], number=MAX_COMMITMENTS)  # a number that has a poster
     with app.test_request_context(), pytest.raises(CertificateError, match="2 pages instead of one"):
-        charter_pdf(replace(charter, commitments=(*charter.commitments, eleventh)), "https://charte.example/")
+        draw_charter(replace(charter, commitments=(*charter.commitments, eleventh)), "https://charte.example/")
 
 
 def test_bad_toml_names_the_line(broken):

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from flask import Flask
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -43,7 +44,6 @@ from app.signatures import lookup, retention, rules
 from app.signatures.rules import Signatory
 from tests.support.database import listen_to_statements
 
-EXAMPLES = 2000
 PER_DAY = 3
 
 #: Half an hour before the first silence of the charter file.
@@ -420,9 +420,9 @@ def note_writing(_connection, _cursor, statement, *_):
     Life.written |= not statement.startswith(("SELECT", "PRAGMA"))
 
 
-def test_the_whole_life(monkeypatch, tmp_path, database_url):
+@pytest.mark.parametrize("examples", [100, pytest.param(2000, marks=pytest.mark.long)])
+def test_random_walks_through_the_life_of_signatures(monkeypatch, tmp_path, database_url, examples):
     in_memory = database_url.startswith("sqlite")  # ten times as quick
-    examples = EXAMPLES if in_memory else EXAMPLES // 10
     # Drawing is left out: it takes a hundred times as long as all the rest. The rows are real.
     app = create_app(
         {
@@ -458,5 +458,5 @@ def test_the_whole_life(monkeypatch, tmp_path, database_url):
         ("arrived", "confirmed", "withdrawn", "purged"),
         ("joined", "issued", "issued again", "moved", "waited"),
     )
-    for what in (*often, *(rarely if in_memory else ())):  # a tenth of the walks may well miss some
+    for what in (*often, *(rarely if examples >= 1000 else ())):  # a few walks may well miss some
         assert Life.seen[what] >= examples / 200, Life.seen
