@@ -33,6 +33,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 COMPILED = FileSystemBytecodeCache()
 #: Begun before the others: whoever comes last to a file of minutes keeps the other processes waiting.
 LONGEST = ("test_life.py",)
+#: Marked long, or in need of a server of their own.
+LONG = ("long", "postgresql", "caddy", "nginx", "redis", "systemd", "nss")
 #: How many long tests of each file this run leaves out.
 LEFT_TO_TEST_ALL: Counter[str] = Counter()
 NEEDS = {
@@ -50,7 +52,7 @@ NEEDS = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of `make test-all`: the long tests, and the other database engine."""
     parser.addoption("--engine", choices=("sqlite", "postgresql"), default="sqlite", help="what to run on")
-    parser.addoption("--long", action="store_true", help="run the tests marked long, and no other")
+    parser.addoption("--long", action="store_true", help="run the long tests, and no other")
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -62,7 +64,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out, and say so, what this machine cannot run; in CI nothing may be. Long files first."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
     only_long = config.getoption("long")
-    chosen = [item for item in items if (item.get_closest_marker("long") is not None) == only_long]
+    chosen = [item for item in items if any(map(item.get_closest_marker, LONG)) == only_long]
     left = [item for item in items if item not in set(chosen)]
     config.hook.pytest_deselected(items=left)
     items[:] = chosen

@@ -11,7 +11,7 @@ from tests.support.states import FIRST, HOLDERS, STATES, THEN, Cast, bring_in
 from tests.support.steps import case, tick
 from tests.support.watch import watched
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

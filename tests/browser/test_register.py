@@ -9,7 +9,7 @@ from tests.browser.conftest import OpenPage
 from tests.conftest import Site
 from tests.support.crowd import app_on, fill
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

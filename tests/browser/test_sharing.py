@@ -15,7 +15,7 @@ from tests.conftest import Site
 from tests.support.steps import Person, confirm, sign, tick
 from tests.support.watch import watched
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
 class Elsewhere(BaseHTTPRequestHandler):

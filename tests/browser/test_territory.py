@@ -15,7 +15,7 @@ from tests.conftest import Site, running_site
 from tests.content.test_map import DATA, patchwork
 from tests.support.crowd import app_on, fill
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 SIGNED = 40
 SCREENS = [(width, scheme) for width in (1280, 320) for scheme in ("light", "dark")]

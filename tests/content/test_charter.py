@@ -108,7 +108,9 @@ def test_an_eleventh_commitment_does_not_fit_the_page(app):
     charter = load_charter(FILE)
     eleventh = replace(charter.commitments[0], number=MAX_COMMITMENTS)  # a number that has a poster
     with app.test_request_context(), pytest.raises(CertificateError, match="2 pages instead of one"):
-        draw_charter(replace(charter, commitments=(*charter.commitments, eleventh)), "https://charte.example/")
+        draw_charter(
+            replace(charter, commitments=(*charter.commitments, eleventh)), "https://charte.example/"
+        )
 
 
 def test_bad_toml_names_the_line(broken):

@@ -22,7 +22,7 @@ from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, 
 from tests.fuzz import TRIED, cases, over
 
 #: The site is put back from a copy of the file between two requests.
-pytestmark = pytest.mark.sqlite
+pytestmark = [pytest.mark.sqlite, pytest.mark.long]
 DATA = Path(__file__).parents[2] / "app" / "content"
 SPLICES = st.lists(
     st.tuples(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.fuzz import cases, over
 
 #: The site is put back from a copy of the file between two requests.
-pytestmark = pytest.mark.sqlite
+pytestmark = [pytest.mark.sqlite, pytest.mark.long]
 METHODS = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "BREW"]
 NASTY = [
     b"", b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\xc3", "é".encode("latin-1"), b"'\"><u-x>&amp;",
