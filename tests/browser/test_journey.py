@@ -62,7 +62,7 @@ def test_from_the_first_tick_to_the_certificate_and_back(
     page = open_page(way_back, **options)
     page.get_by_role("button", name="Ouvrir ma signature").click()
     expect(page).to_have_url(re.compile("/ma-signature$"))
-    assert shown(page) == TAKEN
+    expect(page.locator("#engagements .count")).to_have_text("7 engagements sur 10")
     _use_the_links_twice(page, link, way_back)
 
 
@@ -122,7 +122,10 @@ def _confirm(page: Page, someone: Person, commune: str) -> None:
     button.click()
     expect(page).to_have_url(re.compile("/ma-signature$"))
     expect(page.get_by_role("status").first).to_contain_text("Votre signature est confirmée")
+    expect(page.locator("#engagements .count")).to_have_text("7 engagements sur 10")
+    page.get_by_role("link", name="Modifier mes engagements").click()
     assert shown(page) == TAKEN
+    page.go_back()
 
 
 def _find_the_certificate_in(letter: EmailMessage) -> None:

@@ -12,7 +12,7 @@ from app.certificates.pdf import ASSETS
 from app.sharing.picture import PANEL, RINGS, SPRITE
 from tests.browser.conftest import OpenPage
 from tests.conftest import Site
-from tests.support.steps import Person, confirm, sign, tick
+from tests.support.steps import Person, change, confirm, sign
 from tests.support.watch import watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -44,8 +44,7 @@ def test_another_site_shows_the_badge_as_it_stands(browser: Browser, site: Site)
             Elsewhere.snippet = page.get_by_label("Le code HTML").input_value().encode()
             for given_back in (False, True):
                 if given_back:
-                    page.goto("/ma-signature")
-                    tick(page, 1, taken=False)
+                    change(page, 1, taken=False)
                 with browser.new_context() as visitor:  # of that site, for the first time
                     other = visitor.new_page()
                     other.goto(f"http://127.0.0.1:{server.server_port}/")

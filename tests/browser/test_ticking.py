@@ -110,6 +110,25 @@ def test_five_fast_presses_are_all_stored(open_page: OpenPage) -> None:
     assert stored(page) == {1, 3, 5, 7, 9}
 
 
+def test_five_quick_presses_without_javascript_are_all_kept(open_page: OpenPage) -> None:
+    page = open_page("/", javascript=False)
+    for number in (1, 3, 5, 7, 9):
+        case(page, number).click(no_wait_after=True)
+    page.wait_for_load_state("networkidle")
+    page.goto("/")
+    assert shown(page) == stored(page) == {1, 3, 5, 7, 9}
+
+
+def test_two_tabs_share_the_draft(open_page: OpenPage) -> None:
+    page = open_page("/")
+    other_tab = page.context.new_page()
+    other_tab.goto("/")
+    for number in (1, 3, 5):
+        tick(page, number)
+        tick(other_tab, number + 1)
+    assert stored(page) == {1, 2, 3, 4, 5, 6}
+
+
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_press_that_was_not_stored_says_so(failure: str, open_page: OpenPage) -> None:
     page = open_page("/", tolerate=MADE_TO_FAIL)
