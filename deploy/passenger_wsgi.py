@@ -1,4 +1,4 @@
-"""For hosts where Phusion Passenger starts the site: copy this file beside ``wsgi.py``."""
+"""The application for Phusion Passenger: copy this file beside ``wsgi.py``."""
 
 from wsgi import app as application
 

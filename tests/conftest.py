@@ -248,7 +248,7 @@ def later(monkeypatch: pytest.MonkeyPatch):
 
 @dataclass
 class Site:
-    """A running site: gunicorn, its database, a courier, and the SMTP server that it writes to."""
+    """A running site: gunicorn, its database, its workers, and the SMTP server that they send to."""
 
     url: str
     mailbox: Mailbox
@@ -304,7 +304,7 @@ def running_site(
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(url, process, log)
+        _wait_for(url, environment["FLASK_SERVER_NAME"], process, log)
         yield Site(url, box, database, folder, process, log, environment)
     finally:
         process.terminate()
@@ -312,11 +312,12 @@ def running_site(
         box.stop()
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(url: str, host: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    request = urllib.request.Request(f"{url}/mentions-legales", headers={"Host": host})
     for _ in range(200):
         assert process.poll() is None, log.read_text()
         try:
-            urllib.request.urlopen(f"{url}/mentions-legales", timeout=5).close()
+            urllib.request.urlopen(request, timeout=5).close()
         except OSError:
             time.sleep(0.1)
         else:

@@ -1,45 +1,49 @@
 """The register for programs: CSV, JSON, Atom, their schema and the page that documents them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from threading import BoundedSemaphore
 from typing import Any
 
-from flask import Response, abort, current_app, render_template, request, stream_with_context
+from flask import Response, abort, current_app, make_response, render_template, request, stream_with_context
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import ServiceUnavailable
 
 from app.citizen import bp, conditional_on_register
 from app.citizen.search_form import ROLES, SearchForm, read_search
-from app.extensions import charter
+from app.extensions import charter, db
 from app.register import export, queries
 from app.web.http_cache import FIXED, unless_known
 from app.web.template_filters import public_url
 
 #: The media type of JSON, which is always in UTF-8 (RFC 8259, 8.1 and 11).
 JSON = "application/json"
-#: Endpoints that scripts of any origin may read.
-OPEN_TO_ALL = ("citizen.csv_file", "citizen.json_file", "citizen.feed", "citizen.schema")
 #: Entries of the feed.
 NEWEST = 50
 #: Files that a process sends at a time: slow downloads must leave threads for pages.
 DOWNLOADS = BoundedSemaphore(2)
 
 
-@bp.after_request
-def allow_all_origins(response: Response) -> Response:
-    """Allow scripts of any origin to read the files (Fetch standard, "CORS protocol"), search engines not to.
+def open_to_all_origins(view: Callable[[], ResponseReturnValue]) -> Callable[[], Response]:
+    """Allow scripts of any origin to read the response (Fetch standard, "CORS protocol").
 
-    They show the page of each person who accepts it, never a file of all persons.
+    Search engines show the page of each person who accepts it, never a file of all persons.
     """
-    if request.endpoint in OPEN_TO_ALL and response.status_code < 400:
+
+    @wraps(view)
+    def answer() -> Response:
+        response = make_response(view())
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         response.headers["X-Robots-Tag"] = "noindex"
-    return response
+        return response
+
+    return answer
 
 
 @bp.get("/signataires.csv")
+@open_to_all_origins
 @conditional_on_register
 def csv_file() -> Response:
     """Send the register as a table (RFC 4180)."""
@@ -51,6 +55,7 @@ def csv_file() -> Response:
 
 
 @bp.get("/signataires.json")
+@open_to_all_origins
 @conditional_on_register
 def json_file() -> Response:
     """Send the register as one object, with its licence, source and date."""
@@ -72,6 +77,7 @@ def json_file() -> Response:
 
 
 @bp.get("/signataires.atom")
+@open_to_all_origins
 @conditional_on_register
 def feed() -> Response:
     """Send the newest signatures as a feed (RFC 4287)."""
@@ -103,6 +109,7 @@ def open_data() -> str:
 
 
 @bp.get("/donnees-ouvertes/schema.json")
+@open_to_all_origins
 def schema() -> ResponseReturnValue:
     """Send the Table Schema of the files."""
     return unless_known(FIXED, lambda: Response(render_template("citizen/schema.json"), content_type=JSON))
@@ -131,4 +138,5 @@ def _send_file(chunks: Iterator[bytes], content_type: str) -> Response:
         if not DOWNLOADS.acquire(blocking=False):
             raise ServiceUnavailable(retry_after=60)
         response.call_on_close(DOWNLOADS.release)
+    db.session.close()  # a download may last, and has a connection of its own
     return response

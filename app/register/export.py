@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import String, type_coerce
 
 from app.content.communes import Commune
+from app.database import read_snapshot
 from app.extensions import charter, communes, db
 from app.french import paris_day
 from app.models import Entry
@@ -42,24 +43,25 @@ def read_rows(search: Search, page: str, text: Callable[[str], str] = str) -> It
     numbers = [str(commitment.number) for commitment in charter.commitments]
     places = {commune.insee: _place(commune, text) for commune in communes}
     entries = select_entries(search).with_only_columns(*_READ).order_by(Entry.signature_id)
-    found = db.session.connection().execute(entries, execution_options={"yield_per": BATCH})
-    for batch in found.partitions():
-        yield [
-            (
-                code,
-                text(given_name),
-                text(family_name),
-                role,
-                text(list_name) if list_name else None,
-                *(places.get(insee) or _place(communes.get_or_placeholder(insee), text)),
-                paris_day(confirmed_at).isoformat(),
-                f"{changed_at.isoformat()[:19]}Z",  # in UTC
-                len(days),
-                *map(days.get, numbers),
-                page + code,
-            )
-            for code, given_name, family_name, role, list_name, insee, confirmed_at, changed_at, days in batch
-        ]
+    with read_snapshot(db.engine) as connection:
+        found = connection.execute(entries, execution_options={"yield_per": BATCH})
+        for batch in found.partitions():
+            yield [
+                (
+                    code,
+                    text(given_name),
+                    text(family_name),
+                    role,
+                    text(list_name) if list_name else None,
+                    *(places.get(insee) or _place(communes.get_or_placeholder(insee), text)),
+                    paris_day(confirmed).isoformat(),
+                    f"{changed.isoformat()[:19]}Z",  # in UTC
+                    len(days),
+                    *map(days.get, numbers),
+                    page + code,
+                )
+                for code, given_name, family_name, role, list_name, insee, confirmed, changed, days in batch
+            ]
 
 
 def _place(commune: Commune, text: Callable[[str], str]) -> Row:

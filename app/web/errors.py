@@ -42,14 +42,8 @@ TEXTS = {
     ),
     410: ("Lien périmé", "Ce lien a déjà servi ou n’est plus valable."),
     413: ("Envoi trop volumineux", "Ce que vous avez envoyé dépasse la taille acceptée."),
-    414: ("Adresse trop longue", "L’adresse demandée dépasse la longueur acceptée."),
     422: ("Formulaire à corriger", "Une réponse manque ou n’est pas valable."),
     429: ("Trop de demandes", "Beaucoup de demandes sont arrivées de votre connexion en peu de temps."),
-    431: (
-        "En-têtes trop volumineux",
-        "Votre navigateur a envoyé plus d’informations que nous n’en acceptons. Effacez les cookies de ce "
-        "site, puis réessayez.",
-    ),
     500: ("Une erreur est survenue", "La panne vient de nous. Réessayez dans quelques minutes."),
     503: (
         "Service momentanément indisponible",
@@ -89,8 +83,6 @@ def init_app(app: Flask) -> None:
 
         page_500 = render_standalone(*TEXTS[500])
         unknown_host = render_standalone(TEXTS[400][0], "Ce site ne répond pas à cette adresse.")
-        # What the server itself refuses, before any request is made of it: gunicorn.conf.py.
-        app.extensions["refusals"] = {status: render_standalone(*TEXTS[status]) for status in (400, 414, 431)}
     app.register_error_handler(500, lambda error: (page_500, 500))
     app.register_error_handler(SecurityError, lambda error: (unknown_host, 400))
 

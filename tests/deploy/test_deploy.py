@@ -1,4 +1,4 @@
-"""What the person who runs the site copies and types, held to the program: units, cron, the guide."""
+"""What an operator copies and types agrees with the program: systemd units, cron, the guide."""
 
 import os
 import re
@@ -16,14 +16,14 @@ import pytest
 from app import create_app
 from app.config import DEFAULTS
 from tests.conftest import NEEDS, ROOT, SECRET
-from tests.support import proxies as fronts
+from tests.support import proxies
 from tests.support.mailbox import free_port
 from tests.support.visitor import check_typography
 
 UNITS = ROOT / "deploy/systemd"
 GUIDE = (ROOT / "docs/exploitation.md").read_text(encoding="utf-8")
-#: Everything that tells somebody what to type.
-TELLING = [
+#: Every file with commands to type or to run.
+WITH_COMMANDS = [
     ROOT / "README.md",
     ROOT / "docs/exploitation.md",
     ROOT / "deploy/crontab",
@@ -38,8 +38,8 @@ def commands_in(text: str) -> list[list[str]]:
     return [shlex.split(re.split(r" 2>&1| >|  # | \(|\)", words)[0], comments=True) for words in found]
 
 
-@pytest.mark.parametrize("file", TELLING, ids=lambda path: path.name)
-def test_every_command_told_is_one_of_the_program(settings, file):
+@pytest.mark.parametrize("file", WITH_COMMANDS, ids=lambda path: path.name)
+def test_every_command_exists_in_the_program(settings, file):
     app = create_app(settings)
     for words in commands_in(file.read_text(encoding="utf-8")):
         node: click.Command = app.cli
@@ -56,7 +56,7 @@ def test_every_command_told_is_one_of_the_program(settings, file):
         assert not arguments or len(arguments) >= len(wanted), words
 
 
-def test_guide_names_settings_and_files_that_are_there():
+def test_guide_names_settings_and_files_that_exist():
     settings = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", GUIDE))
     assert len(settings) > 10
     assert settings <= {*DEFAULTS, "PROMETHEUS_MULTIPROC_DIR"}, settings - set(DEFAULTS)
@@ -66,15 +66,14 @@ def test_guide_names_settings_and_files_that_are_there():
     assert units <= {path.name for path in UNITS.iterdir()}
 
 
-def test_guide_is_printed_as_french_is():
+def test_guide_follows_french_typography():
     prose = re.sub(r"^ *```.*?^ *```$", "", GUIDE, flags=re.MULTILINE | re.DOTALL)
     prose = re.sub(r"`[^`\n]*`", "", prose)
     prose = re.sub(r"^\|[-| ]+\|$", "", prose, flags=re.MULTILINE)
     check_typography(prose)
 
 
-def test_guide_explains_each_alarm_that_health_can_give():
-    """Each reason of the program's health has its line in the guide."""
+def test_guide_explains_each_alarm_of_health():
     reasons = set(
         re.findall(r'^    [A-Z_]+ = "([a-z-]+)"', (ROOT / "app/ops/health.py").read_text(), re.MULTILINE)
     )
@@ -82,7 +81,7 @@ def test_guide_explains_each_alarm_that_health_can_give():
     assert reasons <= set(re.findall(r"^\| `([a-z-]+)`", GUIDE, re.MULTILINE))
 
 
-def test_pages_of_the_web_server_are_french_and_bare():
+def test_pages_of_the_proxy_are_french_without_styles_or_scripts():
     for file in (ROOT / "deploy/pages").iterdir():
         text = file.read_text(encoding="utf-8")
         check_typography(re.sub(r"<[^>]*>", "", text).replace("&nbsp;", "\u00a0"))
@@ -90,9 +89,9 @@ def test_pages_of_the_web_server_are_french_and_bare():
 
 
 @pytest.mark.systemd
-def test_systemd_finds_nothing_to_say_of_the_units(tmp_path):
+def test_systemd_accepts_the_units_without_a_warning(tmp_path):
     for file in UNITS.rglob("*.*"):
-        if file.is_file():  # the programs that they start are elsewhere here
+        if file.is_file():  # without the programs that they start
             copy = tmp_path / file.relative_to(UNITS)
             copy.parent.mkdir(exist_ok=True)
             copy.write_text(re.sub(r"/srv/paraphe/\.venv/bin/\w+", "/bin/true", file.read_text()))
@@ -107,14 +106,14 @@ def test_systemd_finds_nothing_to_say_of_the_units(tmp_path):
         assert done.returncode == 0, done.stdout.splitlines()[-1]
 
 
-def test_systemd_waits_longer_than_the_server_does():
+def test_systemd_stops_the_site_later_than_gunicorn_stops_requests():
     settings: dict[str, object] = {}
     exec((ROOT / "gunicorn.conf.py").read_text(), settings)  # noqa: S102  # gunicorn does the same
     unit = (UNITS / "paraphe-web.service").read_text()
     assert int(re.search(r"TimeoutStopSec=(\d+)", unit)[1]) > settings["graceful_timeout"]
 
 
-def test_each_timer_has_its_service_and_no_two_run_at_once():
+def test_each_timer_has_a_service_and_a_time_of_its_own():
     times = [re.search(r"OnCalendar=(\S+)", (UNITS / f"paraphe-{job}.timer").read_text())[1] for job in JOBS]
     assert len(set(times)) == len(JOBS) >= 4
     assert all((UNITS / f"paraphe-{job}.service").exists() for job in JOBS)
@@ -122,10 +121,10 @@ def test_each_timer_has_its_service_and_no_two_run_at_once():
 
 @pytest.fixture
 def environment(tmp_path, mailbox):
-    """What the commands need, and a database ready for them."""
+    """The environment of the commands, and a migrated database."""
     settings = {
         "SECRET_KEY": SECRET,
-        "SERVER_NAME": fronts.NAME,
+        "SERVER_NAME": proxies.NAME,
         "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/paraphe.sqlite3",
         "SEAL_FILE": f"{tmp_path}/seal.p12",
         "ERASURE_LEDGER": f"{tmp_path}/erased.txt",
@@ -146,57 +145,57 @@ def environment(tmp_path, mailbox):
     return environment
 
 
-def here(line: str, tmp_path: Path) -> str:
-    """Return a line of the shell as this machine can run it."""
+def with_local_paths(line: str, tmp_path: Path) -> str:
+    """Return a shell command with the Python and the folders of this machine."""
     line = re.sub(r"(/srv/paraphe/)?\.venv/bin/(\w+)", rf"{sys.executable} -m \2", line)
     return line.replace("/srv/paraphe", str(ROOT)).replace("/var/backups/paraphe", str(tmp_path))
 
 
-def test_each_line_of_cron_runs_and_is_silent(environment, tmp_path):
+def test_each_cron_job_succeeds_and_prints_nothing(environment, tmp_path):
     lines = (ROOT / "deploy/crontab").read_text().splitlines()
     jobs = [line for line in lines if re.match(r"[\d*]", line)]
-    assert len(jobs) == len(JOBS) + 1  # the letters, which a courier delivers elsewhere
+    assert len(jobs) == len(JOBS) + 1  # the letters, which a thread of the site sends under systemd
     for job in jobs:
         *when, command = job.split(None, 5)
         assert all(re.fullmatch(r"\d+|\*", field) for field in when)
-        assert not re.search(r"(?<!\\)%", command), "cron makes a line break of it"
-        shell = here(command.replace("\\%", "%"), tmp_path)
+        assert not re.search(r"(?<!\\)%", command), "cron replaces it by a line break"
+        shell = with_local_paths(command.replace("\\%", "%"), tmp_path)
         done = subprocess.run(["/bin/sh", "-c", shell], env=environment, capture_output=True, text=True)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), command
     (archive,) = tmp_path.glob("paraphe-*.zip")
     assert archive.stat().st_mode & 0o777 == 0o600
 
 
-def test_cron_keeps_old_archives_until_there_is_a_new_one(environment, tmp_path):
+def test_cron_deletes_old_archives_after_a_successful_backup_only(environment, tmp_path):
     (line,) = re.findall(r"cd .* backup .*", (ROOT / "deploy/crontab").read_text())
-    shell = here(line.replace("\\%", "%"), tmp_path)
-    for target, goes_well in (("nowhere/paraphe-", False), ("paraphe-", True)):
+    shell = with_local_paths(line.replace("\\%", "%"), tmp_path)
+    for target, succeeds in (("nowhere/paraphe-", False), ("paraphe-", True)):
         old = tmp_path / "paraphe-old.zip"
         old.touch()
         os.utime(old, (0, 0))
         command = shell.replace(f"{tmp_path}/paraphe-", f"{tmp_path}/{target}")
         done = subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True)
-        assert (done.stdout == "", not old.exists()) == (goes_well, goes_well), done.stdout
+        assert (done.stdout == "", not old.exists()) == (succeeds, succeeds), done.stdout
 
 
-def test_cron_says_what_is_wrong(environment, tmp_path):
+def test_cron_prints_the_output_of_a_failure(environment, tmp_path):
     (line,) = re.findall(r"cd .* check 2>&1.*", (ROOT / "deploy/crontab").read_text())[-1:]
     environment["FLASK_PUBLISHER"] = ""
-    shell = here(line, tmp_path)
+    shell = with_local_paths(line, tmp_path)
     done = subprocess.run(["/bin/sh", "-c", shell], env=environment, capture_output=True, text=True)
     assert "set PUBLISHER" in done.stdout
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_each_job_of_systemd_runs(environment, tmp_path, job):
+def test_each_systemd_job_succeeds(environment, tmp_path, job):
     unit = (UNITS / f"paraphe-{job}.service").read_text()
     for line in re.findall(r"^ExecStart=(.*)", unit, re.MULTILINE):
-        command = shlex.split(here(line.replace("$$", "$").replace("%%", "%"), tmp_path))
+        command = shlex.split(with_local_paths(line.replace("$$", "$").replace("%%", "%"), tmp_path))
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_passenger_finds_the_application(environment):
+def test_passenger_imports_the_application(environment):
     environment["PYTHONPATH"] = f"{ROOT}:{ROOT}/deploy"
     probe = [sys.executable, "-c", "import passenger_wsgi; print(callable(passenger_wsgi.application))"]
     done = subprocess.run(probe, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -209,8 +208,8 @@ def unit_command(key: str) -> list[str]:
     return [sys.executable, "-m", *shlex.split(line)]
 
 
-def test_new_settings_take_over_while_people_read_and_wrong_ones_are_refused(environment, tmp_path):
-    """Reload as the unit does: what cannot start is refused first, then new processes take over."""
+def test_reload_loses_no_request_and_refuses_wrong_settings(environment, tmp_path):
+    """Reload as the unit does: first a check of the configuration, then SIGHUP."""
     port = free_port()
     notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     notified.bind(str(tmp_path / "notify"))
@@ -222,7 +221,7 @@ def test_new_settings_take_over_while_people_read_and_wrong_ones_are_refused(env
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
         assert notified.recv(1000).startswith(b"READY=1"), "Type=notify"
-        fronts.wait_for(port, process, log)
+        proxies.wait_for(port, process, log)
         read = Reader(port)
         read.start()
         check = unit_command("ExecReload")
@@ -233,7 +232,7 @@ def test_new_settings_take_over_while_people_read_and_wrong_ones_are_refused(env
         process.send_signal(1)  # HUP
         deadline = time.monotonic() + 60
         while workers_of(process.pid) & before or len(workers_of(process.pid)) < 2:
-            assert time.monotonic() < deadline, "the former processes are still there"
+            assert time.monotonic() < deadline, "the old workers are still there"
             time.sleep(0.1)
         assert read.stop() > 10
         assert read.failures == []
@@ -248,14 +247,14 @@ def workers_of(pid: int) -> set[str]:
 
 
 class Reader(threading.Thread):
-    """Somebody who opens one page after the other, each over a connection of its own."""
+    """A client that requests a page again and again, each over a new connection."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
         self.port, self.failures, self.pages, self.over = port, [], 0, threading.Event()
 
     def run(self) -> None:
-        request = f"GET /mentions-legales HTTP/1.1\r\nHost: {fronts.NAME}\r\nConnection: close\r\n\r\n"
+        request = f"GET /mentions-legales HTTP/1.1\r\nHost: {proxies.NAME}\r\nConnection: close\r\n\r\n"
         while not self.over.wait(0.01):
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:

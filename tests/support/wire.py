@@ -1,9 +1,11 @@
-"""A browser with one connection to a real server, for tests where many press at once."""
+"""Connections to a real server: a browser with one of them, many browsers at once, raw bytes."""
 
 import http.client
 import re
+import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode, urlsplit
 
@@ -65,3 +67,15 @@ def at_once(url: str, count: int, steps: Sequence[Callable[[Wire, int], None]]) 
     for thread in threads:
         thread.join()
     return failures
+
+
+def send_raw(connection: socket.socket, request: bytes) -> tuple[int, dict[str, str], str]:
+    """Send bytes, read until the server closes the connection; return status, headers and body."""
+    with suppress(OSError):  # a server may refuse, and close, before it has read everything
+        connection.sendall(request)
+    answer = b""
+    while data := connection.recv(65536):
+        answer += data
+    head, _, body = answer.partition(b"\r\n\r\n")
+    line, *fields = head.decode("latin-1").split("\r\n")
+    return int(line.split()[1]), dict(field.split(": ", 1) for field in fields), body.decode()
