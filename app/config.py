@@ -60,14 +60,14 @@ DEFAULTS: dict[str, Any] = {
     # How long what is kept, in days; the page on personal data says the same
     "KEEP_PENDING_DAYS": 8,
     "KEEP_LETTERS_DAYS": 30,
-    "KEEP_WITHDRAWN_DAYS": 5 * 365,  # Code civil, art. 2224: as long as somebody may sue
+    "KEEP_WITHDRAWN_DAYS": 5 * 365,  # Code civil, art. 2224: the limitation period
     "ERASURE_LEDGER": "erased.txt",
     # Facts of the legal pages; what is empty is shown as « à compléter »
     "PUBLISHER": "",
     "PUBLICATION_DIRECTOR": "",
     "HOST": "",
     "PRIVACY_CONTACT": "",
-    "ACCESS_LOG_DAYS": -1,  # of the web server in front: nobody has told
+    "ACCESS_LOG_DAYS": -1,  # of the proxy in front; -1: not said
 }
 
 #: What only the person who runs the site knows, and the legal pages must say: LCEN, art. 1-1; RGPD, art. 13.

@@ -112,7 +112,7 @@ class LetterState(enum.Enum):
 
 
 class ConsentPurpose(enum.Enum):
-    """What somebody agreed to."""
+    """What a consent is for."""
 
     PUBLICATION = "publication"
     CONTACT = "contact"
@@ -145,7 +145,7 @@ class Signature(Base):
     touched_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
-    #: Where a confirmed signature is to move once somebody answers there.
+    #: The new address, until the letter sent there is answered.
     new_email: Mapped[str | None] = mapped_column(String(254))
     #: How often its owner closed their session: each time closes those opened before, on every device.
     closed_count: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -228,7 +228,7 @@ class Pledge(Base):
 
 
 class Entry(Base):
-    """One line of the register: a confirmed signature as everybody may read it.
+    """One line of the register: a confirmed signature as the public reads it.
 
     Written by `app.register.update` alone, with what it changes. No line: not public.
     """
@@ -315,7 +315,7 @@ class Tally(Base):
 class Revision(Base):
     """How often, and when last, the register changed in one EPCI: what caches ask.
 
-    By commune, it would tell in which village somebody took back the only signature.
+    By commune, it would reveal in which village the only signature was withdrawn.
     """
 
     __tablename__ = "revision"
@@ -341,8 +341,8 @@ class Consent(Base):
 class Certificate(Base):
     """What a confirmed signature said on one day, under a number, in a sealed PDF. Never changed.
 
-    Once the signature is withdrawn, only the number, the day and the hash are left: enough to answer whoever
-    holds a copy.
+    Once the signature is withdrawn, only the number, the day and the hash are left: enough to verify a
+    copy of the file.
     """
 
     __tablename__ = "certificate"

@@ -47,7 +47,7 @@ class Printable:
 
 
 def _must_be_a_name(form: FlaskForm, field: Field) -> None:
-    """Refuse what is no name: we write it in letters to addresses that anybody may type."""
+    """Refuse what is not a name: letters repeat it, to addresses that a stranger may have typed."""
     if not any(c.isalpha() for c in field.data):
         raise ValidationError("Écrivez un nom en toutes lettres.")
     odd = [c for c in field.data if not (c.isalpha() or combining(c) or c in " -’.·")]
@@ -65,7 +65,7 @@ class FrenchForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 
 
 class OpenForm(FrenchForm):
-    """A form that anybody may send, with a field that no person sees: programs fill it in."""
+    """A public form, with a hidden field that only bots fill in."""
 
     remarque = StringField()
 

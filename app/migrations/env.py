@@ -52,7 +52,7 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
-if given := context.config.attributes.get("connection"):  # in a transaction of somebody else's
+if given := context.config.attributes.get("connection"):  # in the transaction of the caller
     migrate(given)
 else:
     with db.engine.connect() as connection, keeping_children(connection):

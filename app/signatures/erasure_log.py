@@ -1,6 +1,6 @@
-"""The ledger of withdrawals: a file outside the database, so that restoring a backup brings nobody back.
+"""The erasure log: a file outside the database, so that a restored backup restores no withdrawn signature.
 
-One line each: the code of a signature, which is random, and when it was taken back. It names nobody.
+One line each: the random code of a signature, and the time of its withdrawal. It holds no name.
 """
 
 import os
@@ -27,18 +27,18 @@ def add(path: Path, codes: Iterable[str], at: datetime) -> None:
 
 
 def read(path: Path) -> dict[str, datetime]:
-    """Return the code and the time of every withdrawal; torn lines are left out. Raises: OSError."""
+    """Return the time of each withdrawal, by code; torn lines are left out. Raises: OSError."""
     return parse(path.read_bytes()) if path.exists() else {}
 
 
 def parse(content: bytes) -> dict[str, datetime]:
-    """Return the code and the time of every withdrawal of a ledger; torn lines are left out."""
+    """Return the time of each withdrawal in the bytes of an erasure log, by code; torn lines are left out."""
     found = map(LINE.fullmatch, content.decode("ascii", errors="replace").splitlines())
     return {line["code"]: datetime.fromisoformat(line["at"]) for line in found if line}
 
 
 def merge(path: Path, noted: Mapping[str, datetime]) -> None:
-    """Append what a ledger lacks of another, or knows of an earlier day only. Raises: OSError."""
+    """Append withdrawals that an erasure log lacks, or holds with an earlier time. Raises: OSError."""
     here = read(path)
     moments: dict[datetime, list[str]] = {}
     for code, at in noted.items():

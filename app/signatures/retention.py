@@ -1,7 +1,7 @@
-"""Keep the proof, keep no more: what is erased when its term has come (RGPD art. 5-1-e).
+"""Retention: erase each row when its term has come (RGPD art. 5-1-e).
 
-The terms are settings, which the page on personal data reads too. Work is done in small transactions, each of
-them whole: whoever interrupts it finds the rest still to be done.
+The terms are settings, which the page on personal data reads too. Each transaction is small and whole: an
+interrupted purge goes on where it stopped.
 """
 
 import logging
@@ -23,32 +23,32 @@ from app.signatures.rules import PERSONAL, PROOF, anonymise, withdraw
 
 log = logging.getLogger(__name__)
 
-#: Rows in one transaction: while it lasts, nobody else writes (SQLite).
+#: Rows in one transaction: while it lasts, no other transaction writes (SQLite).
 BATCH = 50
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What to erase, and how. A row that was treated is no longer among the rows."""
+    """What to erase, and how. After its treatment, a row is no longer among the rows."""
 
     what: str  # as the journal and the command line call it
     rows: Select[Any]
-    treat: Callable[[Any], object] | None = None  # None: erase the row, with all that hangs on it
+    treat: Callable[[Any], object] | None = None  # None: delete the row, and what refers to it
 
 
 @dataclass(frozen=True)
 class Erased:
-    """What one rule did: the codes of signatures, or the numbers of letters. Never who."""
+    """What one rule erased: the codes of signatures, or the ids of letters; never a name."""
 
     what: str
     names: Sequence[str]
 
 
 def purge(now: datetime, *, dry_run: bool = False) -> list[Erased]:
-    """Erase everything whose term has come, and again what a restored backup brought back.
+    """Erase all rows whose term has come, and repeat the withdrawals that a restored backup lacks.
 
-    A dry run is the run itself, rolled back. The journal gets one line for each transaction, with the count.
-    Raises: OSError, where the ledger cannot be read or written.
+    A dry run is the run itself, rolled back. The journal gets one event for each transaction, with the count.
+    Raises: OSError, if the erasure log cannot be read or written.
     """
     done = [Erased(rule.what, _apply(rule, now, dry_run)) for rule in _rules(now)]
     done.append(Erased("noted-in-ledger", _note_withdrawals(now, dry_run)))
@@ -57,18 +57,18 @@ def purge(now: datetime, *, dry_run: bool = False) -> list[Erased]:
 
 
 def remember(codes: Sequence[str], now: datetime) -> None:
-    """Note in the ledger what its owner took back or denied, once that is committed.
+    """Add committed withdrawals and denials to the erasure log.
 
-    Where the ledger cannot be written, the withdrawal stands all the same: the next purge notes it.
+    If the log cannot be written, the withdrawal stands all the same: the next purge adds it.
     """
     try:
         erasure_log.add(ledger_file(), codes, now)
     except OSError as error:
-        log.error("the ledger of withdrawals cannot be written: %s", error)
+        log.error("the erasure log cannot be written: %s", error)
 
 
 def ledger_file() -> Path:
-    """Return where the ledger is kept."""
+    """Return the path of the erasure log."""
     return Path(current_app.instance_path, current_app.config["ERASURE_LEDGER"])
 
 
@@ -142,8 +142,8 @@ def _rules(now: datetime) -> list[Rule]:
         ),
     ]
     if paris_day(now) > charter.campaign.mandate_ends:
-        everybody = signatures.where(of_status != Status.WITHDRAWN)
-        rules.insert(1, Rule("erased-register", everybody))
+        remaining = signatures.where(of_status != Status.WITHDRAWN)
+        rules.insert(1, Rule("erased-register", remaining))
     return rules
 
 
@@ -152,7 +152,7 @@ def _forget_new_address(signature: Signature) -> None:
 
 
 def _unaddress(letter: Letter) -> None:
-    """Forget whom a warning went to; its key stays, by which nobody is warned twice."""
+    """Erase the address of a seal warning; its message key stays, so that it is not sent twice."""
     letter.address, letter.trouble = "", None
 
 
@@ -174,7 +174,7 @@ def _apply(rule: Rule, now: datetime, dry_run: bool) -> list[str]:
 
 
 def _erase(rows: Sequence[Signature] | Sequence[Letter]) -> None:
-    """Erase rows in one statement; the database takes along what refers to them, and loads none of it."""
+    """Delete rows in one statement; the database cascades to the rows that refer to them."""
     table = type(rows[0])
     if table is Signature:
         remove_entries(db.session(), [row.id for row in rows])
@@ -184,7 +184,7 @@ def _erase(rows: Sequence[Signature] | Sequence[Letter]) -> None:
 
 
 def _note_withdrawals(now: datetime, dry_run: bool) -> list[str]:
-    """Add to the ledger the withdrawals that it lacks: it could not be written, or was not there yet."""
+    """Add to the erasure log the withdrawals that it lacks, after a failure to write it."""
     noted = erasure_log.read(ledger_file())
     withdrawn = select(Signature).where(Signature.status == Status.WITHDRAWN).order_by(Signature.id)
     missing = [signature for signature in db.session.scalars(withdrawn) if signature.code not in noted]

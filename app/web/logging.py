@@ -1,6 +1,6 @@
 """What the program tells of its own work, on stderr: never of whom.
 
-A message that somebody else wrote may hold anything: what was typed, an address, the link of a letter. So
+A message of another library may hold anything: a typed value, an address, the link of a letter. So
 messages of exceptions are not told, nor are values in the messages of libraries. Where each happened is.
 """
 
@@ -17,7 +17,7 @@ from typing import TextIO, cast
 from flask import Flask, has_request_context, request
 from flask.logging import wsgi_errors_stream
 
-#: Whose messages were read, and say nothing of anybody.
+#: The loggers whose messages were reviewed: no personal data in them.
 TRUSTED = ("app", "paraphe", "flask-limiter")
 #: The last calls before an error.
 FRAMES = 30

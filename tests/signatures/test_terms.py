@@ -278,7 +278,7 @@ def test_remembering_never_stops_a_withdrawal(context, caplog):
     retention.remember(["c" * 20], NOW)
     (record,) = caplog.records
     assert record.levelname == "ERROR"
-    assert record.getMessage().startswith("the ledger of withdrawals cannot be written: [Errno ")
+    assert record.getMessage().startswith("the erasure log cannot be written: [Errno ")
 
 
 def test_the_ledger_makes_its_folders_and_is_for_its_owner_alone(tmp_path):
