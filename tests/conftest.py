@@ -1,15 +1,8 @@
 """What the tests share: a database, an application, a mini-browser, a real SMTP server, a real web server."""
 
 import os
-import shutil
-import subprocess
-import sys
-import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,13 +15,12 @@ from app import clock, create_app
 from app.extensions import db
 from app.mail import outbox
 from tests.support import postgresql as postgres
-from tests.support.database import drop_database, new_database
-from tests.support.mailbox import Mailbox, free_port
+from tests.support.database import drop_database, empty_database, new_database
+from tests.support.mailbox import Mailbox
+from tests.support.site import Site, running_site, settings_for
+from tests.support.tools import NEEDS
 from tests.support.visitor import Visitor
 
-ROOT = Path(__file__).parents[1]
-SECRET = "a-secret-for-tests-that-is-long-enough"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 #: The same templates in every application of a run: compiled once.
 COMPILED = FileSystemBytecodeCache()
 #: Begun before the others: whoever comes last to a file of minutes keeps the other processes waiting.
@@ -37,16 +29,6 @@ LONGEST = ("test_life.py",)
 LONG = ("long", "postgresql", "caddy", "nginx", "redis", "systemd", "nss")
 #: How many long tests of each file this run leaves out.
 LEFT_TO_TEST_ALL: Counter[str] = Counter()
-NEEDS = {
-    "browser": CHROMIUM,
-    "poppler": shutil.which("pdftotext"),
-    "postgresql": shutil.which("initdb") or any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
-    "nss": shutil.which("certutil"),
-    "redis": shutil.which("redis-server"),
-    "caddy": shutil.which("caddy"),
-    "nginx": shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin"),  # where root finds it
-    "systemd": shutil.which("systemd-analyze"),
-}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -117,17 +99,6 @@ def postgresql() -> Iterator[URL]:
         yield url
 
 
-@contextmanager
-def empty_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
-    """Make an empty database on the engine under test, and yield its URL."""
-    if request.config.getoption("engine") == "sqlite":
-        yield f"sqlite:///{folder}/paraphe.sqlite3"
-        return
-    url = new_database(request.getfixturevalue("postgresql"))
-    yield url
-    drop_database(url)
-
-
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database, for one test."""
@@ -151,25 +122,6 @@ def settings(tmp_path: Path, database_url: str, mailbox: Mailbox) -> dict[str, o
     Not ``TESTING``: errors are answered as visitors get them.
     """
     return settings_for(tmp_path, database_url, mailbox)
-
-
-def settings_for(folder: Path, database: str, mailbox: Mailbox) -> dict[str, object]:
-    """Return the settings of an application whose files are in a folder."""
-    return {
-        "SECRET_KEY": SECRET,
-        "SERVER_NAME": "localhost",
-        "PREFERRED_URL_SCHEME": "http",
-        "SQLALCHEMY_DATABASE_URI": database,
-        "SEAL_FILE": f"{folder}/seal.p12",
-        "ERASURE_LEDGER": f"{folder}/erased.txt",
-        "MAIL_SERVER": "127.0.0.1",
-        "MAIL_PORT": mailbox.port,
-        "MAIL_USE_TLS": False,
-        "MAIL_TIMEOUT": 2,
-        "MAIL_DEFAULT_SENDER": "charte@example.org",
-        "FORM_MIN_SECONDS": 0,  # they fill in forms faster than anybody
-        "RATELIMIT_ENABLED": False,  # everybody here is 127.0.0.1; tests/web/test_rate_limits.py turns it on
-    }
 
 
 @pytest.fixture
@@ -246,80 +198,8 @@ def later(monkeypatch: pytest.MonkeyPatch):
     return move
 
 
-@dataclass
-class Site:
-    """A running site: gunicorn, its database, its workers, and the SMTP server that they send to."""
-
-    url: str
-    mailbox: Mailbox
-    database: str
-    folder: Path
-    process: subprocess.Popen[bytes]
-    log: Path
-    environment: dict[str, str]
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, module_database: str) -> Iterator[Site]:
     """The site as the README says to run it for real, on a database made by its migrations."""
     with running_site(tmp_path_factory.mktemp("site"), module_database) as site:
         yield site
-
-
-@contextmanager
-def running_site(
-    folder: Path, database: str, workers: int = 2, *, upgrade: bool = True, **settings: str
-) -> Iterator[Site]:
-    """Run the site for real on an empty database (its URL), or one that is ready; its files in a folder."""
-    port, box = free_port(), Mailbox()
-    box.start()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("FLASK_")},
-        "FLASK_SECRET_KEY": SECRET,
-        "FLASK_SERVER_NAME": f"127.0.0.1:{port}",
-        "FLASK_PREFERRED_URL_SCHEME": "http",
-        "FLASK_SQLALCHEMY_DATABASE_URI": database,
-        "FLASK_SEAL_FILE": f"{folder}/seal.p12",
-        "FLASK_ERASURE_LEDGER": f"{folder}/erased.txt",
-        "FLASK_MAIL_SERVER": "127.0.0.1",
-        "FLASK_MAIL_PORT": str(box.port),
-        "FLASK_MAIL_USE_TLS": "false",
-        "FLASK_MAIL_DEFAULT_SENDER": "charte@example.org",
-        "FLASK_FORM_MIN_SECONDS": "0",
-        "FLASK_RATELIMIT_ENABLED": "false",
-        **{f"FLASK_{name}": value for name, value in settings.items()},
-    }
-    python = [sys.executable, "-m"]
-    if upgrade:
-        subprocess.run([*python, "flask", "--app", "app", "upgrade"], cwd=ROOT, env=environment, check=True)
-    gunicorn = [*python, "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
-    log = folder / "gunicorn.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*gunicorn, "wsgi:app"],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(url, environment["FLASK_SERVER_NAME"], process, log)
-        yield Site(url, box, database, folder, process, log, environment)
-    finally:
-        process.terminate()
-        process.wait(60)  # gunicorn kills after 30 what does not stop by itself
-        box.stop()
-
-
-def _wait_for(url: str, host: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    request = urllib.request.Request(f"{url}/mentions-legales", headers={"Host": host})
-    for _ in range(200):
-        assert process.poll() is None, log.read_text()
-        try:
-            urllib.request.urlopen(request, timeout=5).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"the site did not start: {log.read_text()}")

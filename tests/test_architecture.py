@@ -1,4 +1,4 @@
-"""The layers of the house: imports go down only."""
+"""The layers of the house: imports go down only; one name, one thing; tests import no other test."""
 
 import ast
 from pathlib import Path
@@ -18,6 +18,7 @@ LAYERS = [
     {"candidate", "citizen", "organiser", "ops"},
     {"__init__"},
 ]
+TESTS = sorted(Path(__file__).parent.rglob("*.py"))
 RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
 MODULES = sorted(path for path in APP.rglob("*.py") if "migrations" not in path.parts)
 #: Rules, tested without an application, a request or a database: no Flask in them.
@@ -96,3 +97,11 @@ def test_only_the_heavy_stacks_are_imported_late(path):
 def test_every_template_says_what_it_needs():
     for template in (APP.parent / "templates").rglob("*.html"):
         assert template.read_text().startswith("{#"), template
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(APP.parent)))
+def test_no_test_imports_another_test_or_a_benchmark(path):
+    imported = imports_of(ast.parse(path.read_text()))
+    assert not {name for name in imported if name.split(".")[0] == "bench"}
+    others = {name for name in imported if name.startswith("tests.") and name.count(".") > 1}
+    assert all(name.startswith(("tests.support.", "tests.audit_packages.")) for name in others), others

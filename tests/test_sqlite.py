@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from app import database
 from app.extensions import db
-from tests.conftest import ROOT
+from tests.support.site import ROOT
 
 pytestmark = pytest.mark.sqlite
 

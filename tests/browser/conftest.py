@@ -1,14 +1,15 @@
 """Chromium, and pages that fail their test on anything the console or the network holds against them."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.conftest import CHROMIUM, Site
-from tests.support.watch import watched
+from tests.support.site import Site
+from tests.support.tools import CHROMIUM
+from tests.support.watch import OpenPage, watched
 
 ARGUMENTS = [
     "--disable-background-networking",
@@ -18,7 +19,6 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 
-OpenPage = Callable[..., Page]
 
 # Milliseconds: as long as all that pages are asked; a busy machine is no fault of theirs.
 expect.set_options(timeout=30_000)

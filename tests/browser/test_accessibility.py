@@ -1,25 +1,16 @@
 import functools
 from collections.abc import Iterator
-from importlib import resources
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import OpenPage
-from tests.conftest import Site
+from tests.support.axe import found_by_axe
+from tests.support.site import Site
 from tests.support.states import FIRST, HOLDERS, STATES, THEN, Cast, bring_in
 from tests.support.steps import case, tick
-from tests.support.watch import watched
+from tests.support.watch import OpenPage, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
-
-AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-EVERY_RULE = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
-RULES_OF_COLOUR = {
-    "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
-    "resultTypes": ["violations"],
-}
 
 
 @pytest.fixture(scope="module")
@@ -49,22 +40,6 @@ def state(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Itera
 def test_axe_finds_nothing(state: Page) -> None:
     violations = found_by_axe(state)
     assert not violations, "\n\n".join(violations)
-
-
-def found_by_axe(state: Page) -> list[str]:
-    state.evaluate(AXE)
-    found = []
-    for width in (1280, 360):
-        state.set_viewport_size({"width": width, "height": 800})
-        for scheme, rules in (("light", EVERY_RULE), ("dark", RULES_OF_COLOUR)):
-            state.emulate_media(color_scheme=scheme)
-            results = state.evaluate("rules => axe.run(document, rules)", rules)
-            found += [
-                f"{scheme}, {width} px: {violation['id']}: {node['html']} {node['failureSummary']}"
-                for violation in results["violations"]
-                for node in violation["nodes"]
-            ]
-    return found
 
 
 def test_nothing_sticks_out_of_a_narrow_screen(state: Page) -> None:

@@ -5,10 +5,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenPage
-from tests.conftest import Site
 from tests.support.mailbox import link_in
+from tests.support.site import Site
 from tests.support.steps import Person, ask_to_sign, confirm, letter_to, sign
+from tests.support.watch import OpenPage
 
 pytestmark = pytest.mark.browser
 

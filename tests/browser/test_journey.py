@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage
-from tests.conftest import Site
 from tests.support.mailbox import link_in
+from tests.support.site import Site
 from tests.support.steps import Person, come_back, fill, letter_to, shown, submit, tick
+from tests.support.watch import OpenPage
 
 pytestmark = pytest.mark.browser
 

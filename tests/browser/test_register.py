@@ -5,9 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage
-from tests.conftest import Site
 from tests.support.crowd import app_on, fill
+from tests.support.site import Site
+from tests.support.watch import OpenPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 

@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import OpenPage
-from tests.browser.test_accessibility import found_by_axe
-from tests.conftest import running_site
+from tests.support.axe import found_by_axe
+from tests.support.site import running_site
 from tests.support.steps import Person, fill, submit, tick
-from tests.support.watch import watched
+from tests.support.watch import OpenPage, watched
 
 pytestmark = pytest.mark.browser
 

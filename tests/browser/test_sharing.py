@@ -10,10 +10,9 @@ from playwright.sync_api import Browser
 
 from app.certificates.pdf import ASSETS
 from app.sharing.picture import PANEL, RINGS, SPRITE
-from tests.browser.conftest import OpenPage
-from tests.conftest import Site
+from tests.support.site import Site
 from tests.support.steps import Person, change, confirm, sign
-from tests.support.watch import watched
+from tests.support.watch import OpenPage, watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 

@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import expect
 
 from app.content.communes import load_communes
-from tests.browser.conftest import OpenPage
-from tests.browser.test_accessibility import found_by_axe
-from tests.conftest import Site, running_site
-from tests.content.test_map import DATA, patchwork
+from tests.support.axe import found_by_axe
 from tests.support.crowd import app_on, fill
+from tests.support.geojson import DATA, patchwork
+from tests.support.site import Site, running_site
+from tests.support.watch import OpenPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 

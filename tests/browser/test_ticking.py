@@ -4,8 +4,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import OpenPage
 from tests.support.steps import case, is_taken, shown, stored, tick
+from tests.support.watch import OpenPage
 
 pytestmark = pytest.mark.browser
 

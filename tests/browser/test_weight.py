@@ -3,7 +3,7 @@ import urllib.request
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.conftest import Site
+from tests.support.site import Site
 from tests.support.watch import watched
 
 pytestmark = pytest.mark.browser

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from tests.conftest import running_site
 from tests.support.database import rows
 from tests.support.journeys import ELODIE, confirm, sign
 from tests.support.mailbox import link_in, text_of
+from tests.support.site import running_site
 from tests.support.visitor import Visitor
 from tests.support.wire import Wire, at_once
 

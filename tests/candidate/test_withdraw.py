@@ -5,7 +5,7 @@ import pytest
 from app import create_app
 from app.extensions import db
 from tests.support.database import dump, rows
-from tests.support.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick
+from tests.support.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick, withdraw
 from tests.support.mailbox import html_of, link_in, text_of
 from tests.support.visitor import Visitor, check_typography
 
@@ -13,10 +13,6 @@ from tests.support.visitor import Visitor, check_typography
 @pytest.fixture
 def own(candidate, deliver, mailbox):
     return signed_and_confirmed(candidate, deliver, mailbox)
-
-
-def withdraw(visitor):
-    return visitor.open("/ma-signature").open_link("/ma-signature/retirer").submit("main form")
 
 
 def count(app, table):

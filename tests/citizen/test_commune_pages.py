@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from app.register import queries
-from tests.citizen.test_signatories import entries
+from tests.support.entries import entries
 from tests.support.journeys import listed
 from tests.support.visitor import check_typography
 

@@ -10,19 +10,13 @@ import pytest
 
 from app import create_app
 from app.config import DEFAULTS, FACTS, missing_facts
-from tests.conftest import ROOT
 from tests.support.journeys import tick
+from tests.support.legal_facts import GIVEN
+from tests.support.site import ROOT
 from tests.support.visitor import Visitor
 
 PAGES = ("/donnees-personnelles", "/mentions-legales", "/accessibilite")
 TERMS = [name for name in DEFAULTS if name.startswith("KEEP_")]
-GIVEN = {
-    "PUBLISHER": "Association Exemple, 1 rue de l’Exemple, 24000 Périgueux",
-    "PUBLICATION_DIRECTOR": "Camille Exemple",
-    "HOST": "Hébergeur Exemple, 2 rue de l’Exemple, 75001 Paris",
-    "PRIVACY_CONTACT": "donnees@example.org",
-    "ACCESS_LOG_DAYS": 14,
-}
 
 
 @pytest.fixture

@@ -28,10 +28,10 @@ from app.register import export, queries
 from app.signatures import lookup, rules
 from app.signatures.rules import Signatory
 from app.text import clean_line
-from tests.conftest import ROOT, SECRET
 from tests.support.database import copy_database, listen_to_statements
 from tests.support.hostile_names import NAMES
 from tests.support.journeys import ELODIE, signed_and_confirmed
+from tests.support.site import ROOT, SECRET
 from tests.support.visitor import Visitor, check_typography
 
 FILES = ("/signataires.csv", "/signataires.json", "/signataires.atom")

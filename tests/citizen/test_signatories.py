@@ -1,7 +1,5 @@
 """The register: who signed, newest first, by commune; and no address anywhere."""
 
-from contextlib import contextmanager
-
 import pytest
 from sqlalchemy import select
 
@@ -10,7 +8,8 @@ from app.models import Pledge, Role, Signature
 from app.signatures import rules
 from app.text import fold
 from tests.support.crowd import START, app_on, fill, person
-from tests.support.database import listen_to_statements
+from tests.support.database import counted
+from tests.support.entries import entries
 from tests.support.journeys import ELODIE, listed, sign, signed_and_confirmed
 from tests.support.visitor import Visitor
 
@@ -37,10 +36,6 @@ def crowded(module_database):
         engine = db.engine
     yield app
     engine.dispose()
-
-
-def entries(page):
-    return [" ".join(e.get_text().split()) for e in page.soup.select(".entry .name")]
 
 
 def test_nobody_yet(citizen):
@@ -201,20 +196,6 @@ def test_a_page_costs_four_queries_at_most(app, citizen):
         with counted(app) as statements:
             citizen.open(path)
         assert len(statements) <= 4, (path, statements)
-
-
-@contextmanager
-def counted(app):
-    """Note the statements that are executed."""
-    statements: list[str] = []
-
-    def note(_connection, _cursor, statement, *_):
-        if not statement.startswith("BEGIN"):
-            statements.append(statement)
-
-    end = listen_to_statements(app, note)
-    yield statements
-    end()
 
 
 @pytest.mark.parametrize(

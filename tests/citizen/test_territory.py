@@ -16,10 +16,10 @@ from app.extensions import communes, db
 from app.models import Signature, Status
 from app.register import area_counts, queries
 from app.text import fold
-from tests.citizen.test_signatories import counted
-from tests.content.test_map import DATA, feature, patchwork, square
-from tests.register.test_update import SILENCE
 from tests.support.crowd import fill, person
+from tests.support.database import counted
+from tests.support.geojson import DATA, feature, patchwork, square
+from tests.support.silence import SILENCE
 from tests.support.visitor import Page, Visitor
 
 PAGE_MAX = 35_000  # bytes, compressed, with a map

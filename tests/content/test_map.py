@@ -18,23 +18,13 @@ from app.config import ConfigError
 from app.content.communes import Commune, Communes, load_communes
 from app.content.map import DOT, SIDE, load_outlines
 from app.extensions import communes, outlines
+from tests.support.geojson import DATA, feature, patchwork, square
 
-DATA = Path(__file__).parents[2] / "app" / "content"
 #: By code, not by alphabet.
 HERE = Communes(
     Commune(insee, name) for insee, name in [("24001", "Zug"), ("24002", "Église"), ("24003", "Eyzies")]
 )
 MAP_MAX = 25_000  # bytes, compressed
-
-
-def square(x: float, y: float, side: float = 1) -> list[list[float]]:
-    """Return a ring. With its middle on the equator, degrees are square."""
-    return [[x, y], [x + side, y], [x + side, y + side], [x, y + side], [x, y]]
-
-
-def feature(code: object, *rings: list[list[float]], name: str = "code", kind: str = "Polygon") -> dict:
-    coordinates = [[ring] for ring in rings] if kind == "MultiPolygon" else list(rings)
-    return {"properties": {name: code}, "geometry": {"type": kind, "coordinates": coordinates}}
 
 
 @pytest.fixture
@@ -66,30 +56,6 @@ def rings_of(path: str) -> list[list[tuple[int, int]]]:
 
 def edges_of(path: str) -> list[frozenset[tuple[int, int]]]:
     return [frozenset(edge) for ring in rings_of(path) for edge in pairwise([*ring, ring[0]])]
-
-
-def patchwork(columns: int, rows: int, codes: list[str]) -> list[dict]:
-    """Draw cells whose borders wander, at the latitude of Dordogne; the frame is straight."""
-    side, wander = 4, random.Random(24)  # sixteen vertices a cell, as communes have in a simplified file
-    vertices = {
-        (i, j): [
-            round((i + wander.uniform(-0.4, 0.4) * (0 < i < columns * side)) * 0.016, 4),
-            round((j + wander.uniform(-0.4, 0.4) * (0 < j < rows * side)) * 0.013 + 44.5, 4),
-        ]
-        for i in range(columns * side + 1)
-        for j in range(rows * side + 1)
-    }
-    around = [
-        *((k, 0) for k in range(side)),
-        *((side, k) for k in range(side)),
-        *((side - k, side) for k in range(side)),
-        *((0, side - k) for k in range(side + 1)),
-    ]
-    places = [(column * side, row * side) for row in range(rows) for column in range(columns)]
-    return [
-        feature(code, [vertices[x + dx, y + dy] for dx, dy in around])
-        for code, (x, y) in zip(codes, places, strict=False)
-    ]
 
 
 def test_squares_are_drawn_with_north_on_top_and_in_alphabetical_order(file):

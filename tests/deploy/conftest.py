@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Site, running_site
 from tests.support import proxies
 from tests.support.mailbox import free_port
 from tests.support.proxies import Front
+from tests.support.site import Site, running_site
 
 PROXIES = [
     pytest.param("nginx", marks=pytest.mark.nginx),

@@ -15,9 +15,10 @@ import pytest
 
 from app import create_app
 from app.config import DEFAULTS
-from tests.conftest import NEEDS, ROOT, SECRET
 from tests.support import proxies
 from tests.support.mailbox import free_port
+from tests.support.site import ROOT, SECRET
+from tests.support.tools import NEEDS
 from tests.support.visitor import check_typography
 
 UNITS = ROOT / "deploy/systemd"

@@ -12,11 +12,11 @@ from gunicorn.config import Config
 from pypdf import PdfReader
 
 from app.web.headers import HEADERS, HSTS
-from tests.conftest import ROOT
 from tests.support import proxies
 from tests.support.journeys import confirm, sign
 from tests.support.mailbox import free_port
 from tests.support.proxies import CADDY, NAME, NGINX, Front, new_address
+from tests.support.site import ROOT
 
 FILE_HEAD = b'--x\r\nContent-Disposition: form-data; name="fichier"; filename="a.pdf"\r\n\r\n'
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.conftest import running_site
 from tests.support.database import looked_at, rows
 from tests.support.mailbox import free_port
 from tests.support.people import (
@@ -23,6 +22,7 @@ from tests.support.people import (
     wait_until,
     workers,
 )
+from tests.support.site import running_site
 from tests.support.wire import Wire
 
 CLIENTS = 16
@@ -52,7 +52,7 @@ def test_killed_two_hundred_times_while_sixteen_sign(tmp_path, database_url, mai
 
 def test_all_killed_at_once_and_started_again(tmp_path, database_url, mailbox, monkeypatch):
     port = free_port()
-    monkeypatch.setattr("tests.conftest.free_port", lambda: port)
+    monkeypatch.setattr("tests.support.site.free_port", lambda: port)
     with ExitStack() as stack:
         start = partial(running_site, tmp_path, database_url, MAIL_PORT=str(mailbox.port))
         first = stack.enter_context(start())

@@ -10,7 +10,6 @@ from sqlalchemy import create_engine, text
 from app import create_app
 from app.extensions import db
 from app.mail import outbox
-from tests.conftest import running_site
 from tests.support import postgresql as postgres
 from tests.support.database import drop_database, looked_at, new_database, rows
 from tests.support.journeys import confirm, sign
@@ -23,6 +22,7 @@ from tests.support.people import (
     wait_for_letters,
     wait_until,
 )
+from tests.support.site import running_site
 from tests.support.visitor import Visitor
 from tests.support.wire import Wire
 

@@ -5,10 +5,10 @@ import signal
 import socket
 import threading
 
-from tests.conftest import running_site
 from tests.support.database import rows
 from tests.support.journeys import sign
 from tests.support.people import Person, check_whole, ten_minutes_pass, wait_until, workers
+from tests.support.site import running_site
 
 
 def test_killed_when_the_relay_has_the_letter(tmp_path, database_url, mailbox):

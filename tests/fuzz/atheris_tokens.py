@@ -11,7 +11,7 @@ with atheris.instrument_imports(include=["itsdangerous"]):
     import itsdangerous
 from app.certificates.numbers import parse_number
 from app.mail.links import CONFIRM_SIGNATURE, TokenInvalid
-from tests.fuzz.world import World
+from tests.support.world import World
 
 world = World(Path(tempfile.mkdtemp()))
 assert itsdangerous

@@ -9,7 +9,7 @@ import atheris
 with atheris.instrument_imports(include=["app.certificates.seal", "app.certificates.numbers"]):
     from app.certificates.seal import check_seal
 from app.certificates.exceptions import Verdict
-from tests.fuzz.world import World
+from tests.support.world import World
 
 world = World(Path(tempfile.mkdtemp()))
 

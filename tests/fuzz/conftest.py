@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fuzz import TRIED
-from tests.fuzz.world import World
+from tests.support.fuzzing import TRIED
+from tests.support.world import World
 
 
 @pytest.fixture(scope="package")

@@ -19,7 +19,7 @@ from app.content.charter import load_charter
 from app.content.communes import load_communes
 from app.content.map import load_outlines
 from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE, TokenInvalid
-from tests.fuzz import TRIED, cases, over
+from tests.support.fuzzing import TRIED, cases, over
 
 #: The site is put back from a copy of the file between two requests.
 pytestmark = [pytest.mark.sqlite, pytest.mark.long]

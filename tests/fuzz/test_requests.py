@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fuzz import cases, over
+from tests.support.fuzzing import cases, over
 
 #: The site is put back from a copy of the file between two requests.
 pytestmark = [pytest.mark.sqlite, pytest.mark.long]

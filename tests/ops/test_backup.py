@@ -21,12 +21,10 @@ from app.extensions import db
 from app.mail import outbox
 from app.models import Signature
 from app.signatures import erasure_log
-from tests.candidate.test_withdraw import withdraw
-from tests.conftest import running_site
-from tests.ops.test_schema_version import flask
 from tests.support.database import dump, rows
-from tests.support.journeys import ELODIE, sign, signed_and_confirmed
+from tests.support.journeys import ELODIE, sign, signed_and_confirmed, withdraw
 from tests.support.mailbox import link_in
+from tests.support.site import running_site, start_flask
 from tests.support.visitor import Visitor
 from tests.support.wire import Wire
 
@@ -371,7 +369,7 @@ def test_a_killed_restore_leaves_one_whole_database(place, small, tmp_path):
     environment |= {"FLASK_MAIL_USE_TLS": "false", "FLASK_MAIL_SERVER": "127.0.0.1"}
     journal = tmp_path / "target" / "paraphe.sqlite3-journal"
     for pause in (0, 0.2, 0.6):
-        process = flask(environment, "restore", "--replace", str(small))
+        process = start_flask(environment, "restore", "--replace", str(small))
         while process.poll() is None and not journal.exists():
             time.sleep(0.01)
         time.sleep(pause)
@@ -424,7 +422,7 @@ def test_backup_while_people_sign(database_url, place, tmp_path):
         while len(acknowledged) < 12 and not failures:
             time.sleep(0.05)
         before = set(acknowledged)
-        process = flask(site.environment, "backup", str(file))
+        process = start_flask(site.environment, "backup", str(file))
         said = process.communicate(timeout=120)[0]
         meanwhile = len(acknowledged) - len(before)
         done.set()
@@ -432,7 +430,7 @@ def test_backup_while_people_sign(database_url, place, tmp_path):
             thread.join()
         assert (failures, process.returncode) == ([], 0), said
         assert meanwhile, "no signature was made during the backup"
-        refused = flask(site.environment, "restore", "--replace", str(file)).communicate(timeout=120)[0]
+        refused = start_flask(site.environment, "restore", "--replace", str(file)).communicate(timeout=120)[0]
         assert refused.startswith("Error: ")
         assert refused.endswith("stop the server first.\n")
 

@@ -18,10 +18,10 @@ from app.certificates.key import seal_key
 from app.clock import now
 from app.extensions import db
 from app.mail import outbox
-from tests.citizen.test_legal import GIVEN
-from tests.conftest import ROOT
 from tests.support.journeys import sign
+from tests.support.legal_facts import GIVEN
 from tests.support.mailbox import free_port
+from tests.support.site import ROOT
 from tests.support.visitor import Visitor
 
 

@@ -12,9 +12,9 @@ from app import clock, create_app
 from app.extensions import db
 from app.ops import health
 from tests.support.database import rows
+from tests.support.header_rules import check_headers
 from tests.support.journeys import confirm, sign, signed_and_confirmed
 from tests.support.visitor import Visitor
-from tests.web.test_headers import check
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_ok(app, ask_health):
     client = app.test_client()
     response = client.get("/sante")
     assert response.json == {"etat": "ok", "raisons": []}
-    check(response)
+    check_headers(response)
     assert response.headers["Cache-Control"] == "no-store"
     assert response.mimetype == "application/json"
     head = client.head("/sante")
@@ -74,7 +74,7 @@ def test_a_deleted_database_is_unreachable_until_it_is_back(app, ask_health, dat
     assert ask_health() == (503, "panne", "base-injoignable")
     assert not database.exists(), "asking makes none"
     response = app.test_client().get("/sante")
-    check(response)
+    check_headers(response)
     assert "no-store" in response.headers["Cache-Control"]
     assert response.headers["Retry-After"] == "30"
     assert app.test_client().head("/sante").status_code == 503

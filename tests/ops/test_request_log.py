@@ -18,10 +18,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from app import create_app
 from app.config import ConfigError
 from app.ops.health import Reason
-from tests.conftest import Site, empty_database, running_site
-from tests.support.database import rows
+from tests.support.database import empty_database, rows
 from tests.support.mailbox import link_in, text_of
 from tests.support.remote import Remote, whole_journey
+from tests.support.site import Site, running_site
 from tests.support.visitor import Visitor
 
 TOKEN = "a-token-for-figures-that-is-long-enough"

@@ -1,8 +1,6 @@
 """`flask upgrade`: atomic, run once when two hosts start it, while the site answers."""
 
 import shutil
-import subprocess
-import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,9 +12,9 @@ from app import create_app
 from app.extensions import db
 from app.ops import schema_version
 from app.ops.schema_version import MIGRATIONS
-from tests.conftest import ROOT, running_site
 from tests.support.database import rows
 from tests.support.journeys import ELODIE
+from tests.support.site import running_site, start_flask
 from tests.support.wire import Wire, at_once
 
 HEAD = schema_version.latest_revision()
@@ -47,14 +45,6 @@ def next_migration(tmp_path):
     return make
 
 
-def flask(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
-    """Start a `flask` command in a process."""
-    command = [sys.executable, "-m", "flask", "--app", "app", *arguments]
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-
-
 def test_file_names_give_the_revisions_of_alembic():
     scripts = ScriptDirectory(str(MIGRATIONS))
     assert scripts.get_heads() == [schema_version.latest_revision()]
@@ -75,7 +65,7 @@ def test_two_hosts_upgrade_at_once(settings, database_url, tmp_path):
     environment = {f"FLASK_{name}": str(value).lower() for name, value in settings.items()}
     environment["FLASK_SQLALCHEMY_DATABASE_URI"] = database_url
     with ExitStack() as stack:
-        started = [stack.enter_context(flask(environment, "upgrade")) for _ in range(2)]
+        started = [stack.enter_context(start_flask(environment, "upgrade")) for _ in range(2)]
         for process in started:
             said = process.communicate(timeout=120)[0]
             assert (process.returncode, said) == (0, f"the database is at {HEAD}\n")
@@ -116,7 +106,7 @@ def test_the_site_answers_during_an_upgrade(database_url, tmp_path, next_migrati
 
     def upgrade_meanwhile() -> None:
         nonlocal status
-        process = flask(site.environment, "db", "upgrade", "--directory", str(folder))
+        process = start_flask(site.environment, "db", "upgrade", "--directory", str(folder))
         status = (process.communicate(timeout=120)[0], process.returncode)
         upgraded.set()
 

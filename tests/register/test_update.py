@@ -16,11 +16,8 @@ from app.register.update import publish_waiting
 from tests.support import crowd
 from tests.support.journeys import change, come_back, sign, signed_and_confirmed
 from tests.support.mailbox import link_in
+from tests.support.silence import END, SILENCE
 from tests.support.visitor import Visitor
-
-#: Five minutes after the silence of the second round began: Saturday, five past midnight in Paris.
-SILENCE = datetime(2026, 3, 20, 23, 5, tzinfo=UTC)
-END = datetime(2026, 3, 22, 23, tzinfo=UTC)  # midnight in Paris
 
 
 @pytest.fixture

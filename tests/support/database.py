@@ -4,8 +4,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import URL, Connection, NullPool, create_engine, event, make_url, text
 
@@ -47,6 +49,17 @@ def _administer(server: URL, statement: str) -> None:
 
 
 @contextmanager
+def empty_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """Make an empty database on the engine under test, and yield its URL."""
+    if request.config.getoption("engine") == "sqlite":
+        yield f"sqlite:///{folder}/paraphe.sqlite3"
+        return
+    url = new_database(request.getfixturevalue("postgresql"))
+    yield url
+    drop_database(url)
+
+
+@contextmanager
 def looked_at(database: Flask | str) -> Iterator[Connection]:
     """Open a connection of its own to the database of an application, or to a URL."""
     url = database if isinstance(database, str) else database.config["SQLALCHEMY_DATABASE_URI"]
@@ -64,6 +77,20 @@ def listen_to_statements(app: Flask, note: Callable[..., None]) -> Callable[[], 
         event.remove(engine, "before_cursor_execute", note)
 
     return end
+
+
+@contextmanager
+def counted(app):
+    """Note the statements that are executed."""
+    statements: list[str] = []
+
+    def note(_connection, _cursor, statement, *_):
+        if not statement.startswith("BEGIN"):
+            statements.append(statement)
+
+    end = listen_to_statements(app, note)
+    yield statements
+    end()
 
 
 def rows(database: Flask | str, statement: str, **values: Any) -> list[tuple[Any, ...]]:

@@ -68,6 +68,11 @@ def signed_and_confirmed(
     return page
 
 
+def withdraw(visitor: Visitor) -> Page:
+    """Withdraw the signature that is open, and confirm it."""
+    return visitor.open("/ma-signature").open_link("/ma-signature/retirer").submit("main form")
+
+
 def listed(app: Flask, *numbers: int, **changes: str) -> str:
     """Put a confirmed signature where the whole way would have; return its code."""
     facts = {**ELODIE, **changes}

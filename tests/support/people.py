@@ -15,10 +15,10 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.conftest import ROOT, Site
 from tests.support.database import rows
 from tests.support.journeys import ELODIE
 from tests.support.mailbox import Mailbox, link_in
+from tests.support.site import ROOT, Site
 from tests.support.wire import Wire
 
 #: A connection that was cut, refused, or ended in the middle of an answer.

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from werkzeug.test import Client
 
-from tests.conftest import NEEDS
 from tests.support.mailbox import free_port
+from tests.support.tools import NEEDS
 from tests.support.visitor import Visitor
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ from werkzeug.datastructures import EnvironHeaders
 from werkzeug.test import Client
 
 from app.ops.request_log import METHODS
-from tests.conftest import Site
 from tests.support.journeys import come_back, signed_and_confirmed
+from tests.support.site import Site
 from tests.support.visitor import Visitor
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.conftest import Site
 from tests.support.mailbox import link_in
+from tests.support.site import Site
 from tests.support.steps import (
     Person,
     ask_to_sign,

@@ -6,8 +6,8 @@ from email.message import EmailMessage
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.conftest import Site
 from tests.support.mailbox import link_in, text_of
+from tests.support.site import Site
 
 
 @dataclass(frozen=True)

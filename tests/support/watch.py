@@ -1,13 +1,15 @@
 """A page on a new device, under watch."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
 
+#: The fixture `open_page`: takes a path and the options of `watched`.
+OpenPage = Callable[..., Page]
 #: Chromium writes this of every answer 4xx or 5xx; ``_on_response`` knows better which of them are wrong.
 STATUS_MESSAGE = "Failed to load resource: the server responded with a status of"
 

@@ -1,9 +1,10 @@
-"""The headers of what real visitors get; tests/web/test_header_table.py has every route and status."""
+"""The headers of what real visitors get; tests/web/test_header_table.py tests every route and status."""
 
 import pytest
 
 from app import create_app
-from app.web.headers import HEADERS, HSTS
+from app.web.headers import HSTS
+from tests.support.header_rules import check_headers
 from tests.support.journeys import signed_and_confirmed
 from tests.support.visitor import Visitor
 
@@ -48,24 +49,17 @@ WRONG = {
 }
 
 
-def check(response, **others):
-    for name, value in (HEADERS | others).items():
-        assert response.headers.getlist(name) == [value], name
-    assert "unsafe" not in response.headers["Content-Security-Policy"]
-    assert "Strict-Transport-Security" not in response.headers
-
-
 @pytest.mark.parametrize("path", PUBLIC)
 def test_public_pages(citizen, path):
     response = citizen.client.get(path)
-    check(response)
+    check_headers(response)
     assert response.headers["Cache-Control"] == "no-cache"
 
 
 @pytest.mark.parametrize("path", OPEN)
 def test_open_data(citizen, path):
     with citizen.client.get(path) as response:
-        check(
+        check_headers(
             response, **{"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
         )
         assert response.headers["Cache-Control"] == "no-cache"
@@ -74,7 +68,7 @@ def test_open_data(citizen, path):
 @pytest.mark.parametrize("path", PRIVATE)
 def test_private_pages_are_kept_nowhere(citizen, path):
     response = citizen.client.get(path)
-    check(response)
+    check_headers(response)
     assert response.headers["Cache-Control"] == "private, no-store"
 
 
@@ -82,7 +76,7 @@ def test_private_pages_are_kept_nowhere(citizen, path):
 def test_errors(citizen, path, status):
     response = citizen.client.get(path)
     assert response.status_code == status
-    check(response)
+    check_headers(response)
     assert "no-store" in response.headers["Cache-Control"]
 
 
@@ -103,7 +97,7 @@ def test_the_journey(app, deliver, mailbox):
     own.submit("form[action='/ma-signature/fermer']")
     for response in seen:
         for step in (*response.history, response):
-            check(step)
+            check_headers(step)
 
 
 def test_a_badge_is_for_other_sites_too(candidate, citizen, deliver, mailbox):
@@ -111,21 +105,21 @@ def test_a_badge_is_for_other_sites_too(candidate, citizen, deliver, mailbox):
     path = candidate.open("/ma-signature/partager")[".badge"]["src"]
     shown, nobody = citizen.client.get(path), citizen.client.get("/signataires/x/badge.svg")
     for response in (shown, nobody):
-        check(response, **{"Cross-Origin-Resource-Policy": "cross-origin"})
+        check_headers(response, **{"Cross-Origin-Resource-Policy": "cross-origin"})
     assert shown.headers["Cache-Control"] == "public, max-age=300"
     assert nobody.headers["Cache-Control"] == "private, no-store"
 
 
 def test_refused_hosts_and_panics(app, citizen, monkeypatch):
-    check(citizen.client.get("/", headers={"Host": "ailleurs.example"}))
+    check_headers(citizen.client.get("/", headers={"Host": "ailleurs.example"}))
     monkeypatch.setattr("app.candidate.tick.current_signatory", lambda: 1 / 0)
-    check(citizen.client.get("/"))
+    check_headers(citizen.client.get("/"))
 
 
 def test_static_files_are_kept_for_a_year(citizen):
     href = citizen.open("/")["link[rel=stylesheet]"]["href"]
     with citizen.client.get(href, headers={"Accept-Encoding": "gzip"}) as response:
-        check(response)
+        check_headers(response)
         assert response.cache_control.max_age == 365 * 24 * 3600
         assert response.cache_control.immutable
         assert response.headers["Content-Encoding"] == "gzip"

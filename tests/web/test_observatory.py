@@ -14,8 +14,8 @@ from flask import Flask
 
 from app import create_app
 from app.extensions import db
+from tests.support.header_rules import ROWS
 from tests.support.journeys import listed
-from tests.web.test_header_table import ROWS
 
 BROAD = {"ftp:", "http:", "https:", "*", "http://*", "http://*.*", "https://*", "https://*.*"}
 INLINE = {"'unsafe-inline'", "data:"}

@@ -11,9 +11,9 @@ import redis
 
 from app import create_app
 from app.extensions import db
-from tests.conftest import running_site
 from tests.support.mailbox import free_port
 from tests.support.remote import Remote
+from tests.support.site import running_site
 from tests.support.visitor import Visitor
 
 pytestmark = pytest.mark.redis

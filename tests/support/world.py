@@ -17,7 +17,7 @@ from app.mail import outbox
 from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE
 from app.models import Signature
 from app.web.headers import HEADERS
-from tests.fuzz import TRIED
+from tests.support.fuzzing import TRIED
 from tests.support.journeys import ELODIE, sign, signed_and_confirmed, tick
 from tests.support.mailbox import Mailbox
 from tests.support.visitor import Visitor, check_structure
