@@ -239,7 +239,7 @@ def test_one_is_singular_and_two_are_plural(app, citizen):
 
 def test_thousands_are_set_apart(app, citizen, monkeypatch):
     counts = {SARLAT: {0: 12345, 3: 1001}}
-    monkeypatch.setattr(queries, "coverage", lambda: counts)
+    monkeypatch.setattr(queries, "count_by_commune", lambda: counts)
     page = citizen.open("/territoire")
     assert page.soup.select(".total strong")[0].get_text() == "12\u202f345"
     assert places(page)[f"/communes/{SARLAT}"] == ("Sarlat-la-Canéda", 12345)
