@@ -126,12 +126,14 @@ def _deliver(letter: Letter) -> bool:
             letter.state = LetterState.VOID
     except Exception as error:  # whatever failed: a queued letter is never lost
         db.session.rollback()  # before anything else, if it was the database
+        # Read before the row changes: it is written once, without a lock on its signature (PostgreSQL).
+        retry_at = now() + RETRIES[min(letter.attempts, len(RETRIES)) - 1]
         letter.trouble = f"{type(error).__name__}: {error}"[:200]  # with the address, maybe: not for the log
         if _is_final(error):
             letter.state = LetterState.REFUSED
             log.warning("letter %s refused", letter.id)
         else:
-            letter.due_at = now() + RETRIES[min(letter.attempts, len(RETRIES)) - 1]
+            letter.due_at = retry_at
             log.warning("letter %s delayed: %s", letter.id, type(error).__name__)
     if letter.kind is LetterKind.WITHDRAWN and letter.state is not LetterState.WAITING:
         letter.address, letter.trouble = "", None  # the last personal data of a withdrawn signature

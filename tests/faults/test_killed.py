@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.support.database import looked_at, rows
+from tests.support.journeys import ELODIE
 from tests.support.mailbox import free_port
 from tests.support.people import (
     PATIENCE,
@@ -79,23 +80,24 @@ def check_letters(site, mailbox, people):
     assert len(states) == 2 * len(people)
 
 
-def test_stopped_while_people_press(tmp_path, database_url):
+def test_stopped_while_people_sign(tmp_path, database_url):
     """SIGTERM: what was begun is answered, and what was answered is stored."""
     with running_site(tmp_path, database_url) as site:
         wires = [Wire(site.url) for _ in range(CLIENTS)]
         for wire in wires:
             assert wire.ask("GET", "/")[0] == 200
+            assert wire.ask("POST", "/engagements/1", {"taken": "yes"})[0] == 200
             wire.connection.close()
         with looked_at(database_url) as other:  # all wait for this, more of them than there are threads
             other.exec_driver_sql("UPDATE signature SET status = status")
-            for wire in wires:
-                wire.send("POST", "/engagements/1", {"taken": "yes"})
+            for number, wire in enumerate(wires):
+                wire.send("POST", "/signer", {**ELODIE, "email": f"person{number}@example.org"})
             wait_until(lambda: all_taken_in(site))
             site.process.terminate()
             time.sleep(1)
             assert site.process.poll() is None
         for wire in wires:
-            assert wire.receive()[0] == 200
+            assert wire.receive()[0] == 303
             wire.connection.close()
         assert site.process.wait(PATIENCE) == 0
         assert rows(database_url, "SELECT count(*) FROM pledge") == [(CLIENTS,)]

@@ -39,11 +39,14 @@ def test_a_relay_that_hangs_holds_up_no_page(tmp_path, database_url, mailbox):
             person.answer(1, True)
             person.sign()
             conversation, _ = silent.accept()  # a courier has begun, and waits for our greeting
-            for number in range(2, 11):
-                person.answer(number, True)
-            person.ask("GET", "/signer/envoye")
+            others = [Person(site.url, mailbox) for _ in range(9)]
+            for other in others:
+                other.answer(1, True)
+                other.sign()
+                other.wire.connection.close()
+            person.insist(lambda: person.ask("GET", "/signer/envoye"))
             person.wire.connection.close()
-            check_whole(site, [person])
+            check_whole(site, [person, *others])
             conversation.close()
 
 
