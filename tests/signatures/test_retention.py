@@ -396,7 +396,7 @@ def test_a_ledger_that_cannot_be_written_stops_no_withdrawal(app, candidate, del
     good, app.config["ERASURE_LEDGER"] = app.config["ERASURE_LEDGER"], "/proc/nowhere/erased.txt"
     withdraw(candidate)
     (code,) = codes(app, Status.WITHDRAWN)
-    assert "ledger" in caplog.text
+    assert "the erasure log cannot be written" in caplog.text
     failed = app.test_cli_runner().invoke(args=["privacy", "purge"])
     assert failed.exit_code == 1
     assert failed.output.startswith("Error: ERASURE_LEDGER, /proc/nowhere/erased.txt: ")
