@@ -1,4 +1,4 @@
-"""The time, asked in one place so that tests can move it."""
+"""The clock: all code reads the time here, and tests replace it."""
 
 from datetime import UTC, datetime
 
@@ -6,12 +6,12 @@ from itsdangerous import TimestampSigner
 
 
 def now() -> datetime:
-    """Return the time in UTC."""
+    """Return the time as an aware datetime in UTC."""
     return _time()
 
 
 class ClockSigner(TimestampSigner):
-    """itsdangerous, on our clock."""
+    """A signer of itsdangerous whose timestamps come from this clock."""
 
     def get_timestamp(self) -> int:
         """Return the time in seconds since 1970."""

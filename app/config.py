@@ -223,4 +223,6 @@ def _require(app: Flask) -> None:
 
 def _own_secret(instance: Path) -> str:
     """Return the secret kept in ``instance/secret_key``, made the first time."""
-    return files.keep(instance / "secret_key", lambda: secrets.token_hex(32).encode()).decode().strip()
+    return (
+        files.read_or_create(instance / "secret_key", lambda: secrets.token_hex(32).encode()).decode().strip()
+    )

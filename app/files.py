@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and that nobody else may read."""
+"""Atomic writes of private files: a file appears whole, with mode 0600, or not at all."""
 
 import errno
 import os
@@ -9,33 +9,33 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-def keep(path: Path, make: Callable[[], bytes]) -> bytes:
-    """Return what the file holds, made the first time.
+def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Return the content of a file; create it with the bytes that `make` returns if it does not exist.
 
-    Processes that start together agree: the first one's content is everybody's. Raises: OSError.
+    When several processes start together, the first one creates the file and all read it. Raises: OSError.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = _write_beside(path, make())
+        temporary = _write_beside(path, make())
         try:
-            os.link(fresh, path)
+            os.link(temporary, path)
         except FileExistsError:
-            pass  # another process was first: its content is the one
+            pass  # another process created it first
         finally:
-            fresh.unlink()
+            temporary.unlink()
     return path.read_bytes()
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Put this content in the place of what the file holds. Raises: OSError."""
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace the content of a file, or create it. Raises: OSError."""
     _write_beside(path, content).replace(path)
 
 
 @contextmanager
-def fresh(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that is to be, and appears under its name when it is whole.
+def create_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file for writing; it gets its name when the block has written all of it.
 
-    Raises: FileExistsError, where there is one by then; OSError.
+    Raises: FileExistsError, if the path exists before or after the block; OSError.
     """
     if path.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
@@ -51,7 +51,7 @@ def fresh(path: Path) -> Iterator[BinaryIO]:
 
 
 def _write_beside(path: Path, content: bytes) -> Path:
-    """Write a file of mode 0600 next to ``path``, down to the disk, and return its name."""
+    """Write a file of mode 0600 next to ``path``, sync it to disk, and return its path."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

@@ -1,4 +1,4 @@
-"""French as it is printed: dates, counts, typography."""
+"""French text: dates, durations, counts, typography."""
 
 import re
 from datetime import date, datetime
@@ -13,30 +13,30 @@ _MONTHS = (
 
 
 def paris_day(moment: datetime) -> date:
-    """Return the day of an aware datetime, as a calendar in France shows it."""
+    """Return the date of an aware datetime in Paris."""
     return moment.astimezone(PARIS).date()
 
 
 def paris_midnight(day: date) -> datetime:
-    """Return the moment at which a day begins in Paris."""
+    """Return the aware datetime at which a day begins in Paris."""
     return datetime(day.year, day.month, day.day, tzinfo=PARIS)
 
 
 def long_date(day: date | datetime) -> str:
-    """Write a day in full, its number tied to the month: « 1er mars 2026 »."""
+    """Format a date, with a no-break space after the day: « 1er mars 2026 »."""
     if isinstance(day, datetime):
         day = paris_day(day)
     return f"{'1er' if day.day == 1 else day.day}\N{NO-BREAK SPACE}{_MONTHS[day.month - 1]} {day.year}"
 
 
 def clock_time(moment: datetime) -> str:
-    """Write the time of day in Paris: « 9 h 05 », with no-break spaces."""
+    """Format the time of day in Paris, with no-break spaces: « 9 h 05 »."""
     local = moment.astimezone(PARIS)
     return f"{local.hour}\N{NO-BREAK SPACE}h\N{NO-BREAK SPACE}{local.minute:02}"
 
 
 def duration(seconds: int) -> str:
-    """Write how long something lasts, in the largest unit that is whole: « 7 jours », « 90 minutes »."""
+    """Format a duration in seconds, in the largest unit that divides it: « 7 jours », « 90 minutes »."""
     for unit, word in ((86400, "jour"), (3600, "heure"), (60, "minute")):
         if seconds >= unit and seconds % unit == 0:
             count = seconds // unit
@@ -45,7 +45,7 @@ def duration(seconds: int) -> str:
 
 
 def days(count: int) -> str:
-    """Write a term given in days, its number tied to its unit: « 8 jours », « 5 ans »."""
+    """Format a number of days, with a no-break space: « 8 jours »; whole years of 365 days: « 5 ans »."""
     years, rest = divmod(count, 365)
     if years and not rest:
         return f"{years}\N{NO-BREAK SPACE}an{'s' if years > 1 else ''}"
@@ -53,12 +53,12 @@ def days(count: int) -> str:
 
 
 def thousands(count: int) -> str:
-    """Write a count, its thousands set apart: « 12 345 »."""
+    """Format a number, with a narrow no-break space between thousands: « 12 345 »."""
     return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def percentage(part: int, whole: int) -> str:
-    """Write a share: « 12 % ». What is not none is never written 0, nor 100 what is not all."""
+    """Format a percentage: « 12 % ». Only 0 of `whole` gives 0 %, and only all of it gives 100 %."""
     rounded = (200 * part + whole) // (2 * whole) if whole else 0
     if part and not rounded:
         return "moins de 1\N{NO-BREAK SPACE}%"
@@ -68,17 +68,17 @@ def percentage(part: int, whole: int) -> str:
 
 
 def commitments_of(count: int, total: int) -> str:
-    """Write how many commitments were taken: « 7 engagements sur 10 »."""
+    """Format a count of commitments: « 7 engagements sur 10 »."""
     return f"{count} engagement{'s' if count > 1 else ''} sur {total}"
 
 
 def before_list(role: str) -> str:
-    """Write a role as it leads to a list: « tête de liste « X » », « colistier·ère, liste « X » »."""
+    """Return a role to put before the name of a list: « tête de liste », « colistier·ère, liste »."""
     return role if role.endswith("liste") else f"{role}, liste"
 
 
 def typeset(text: str) -> str:
-    """Put the no-break spaces of French typography before high punctuation and inside quotes."""
+    """Replace spaces before high punctuation and inside quotation marks by no-break spaces."""
     text = re.sub(r"[ \u00a0\u202f]+([;!?])", "\N{NARROW NO-BREAK SPACE}\\1", text)
     text = re.sub(r"[ \u00a0\u202f]+([:»])", "\N{NO-BREAK SPACE}\\1", text)
     return re.sub(r"«[ \u00a0\u202f]+", "«\N{NO-BREAK SPACE}", text)

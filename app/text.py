@@ -1,4 +1,4 @@
-"""What people type, made clean and comparable."""
+"""Normalization of typed text: clean lines, and keys to compare names (Unicode NFC and NFKD)."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ _EXTRA_MARKS = re.compile(r"([\u0300-\u036f])[\u0300-\u036f]+")
 def clean_line(text: str) -> str:
     """Return one clean line: NFC, no control or format character, single spaces, French apostrophe.
 
-    Piled-up combining marks keep the first one only, so a name stays on its line.
+    Of several combining marks on one letter, only the first stays: a name does not overflow its line.
     """
     text = unicodedata.normalize("NFC", text)
     text = "".join(" " if c.isspace() else c for c in text)
@@ -23,13 +23,13 @@ def clean_line(text: str) -> str:
 
 
 def without_quotes(line: str) -> str:
-    """Return a clean line without the quotation marks around all of it: pages put ours there."""
+    """Return a clean line without quotation marks around it: the templates add « and »."""
     quoted = _QUOTED.fullmatch(line)
     return quoted[1] if quoted else line
 
 
 def fold(text: str) -> str:
-    """Return what two spellings of one name share: no case, accent, hyphen or apostrophe."""
+    """Return a key to compare spellings of a name: without case, accent, hyphen or apostrophe."""
     text = text.casefold()
     if not text.isascii():
         text = text.replace("œ", "oe").replace("æ", "ae").replace("ł", "l").replace("ø", "o")

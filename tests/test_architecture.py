@@ -1,6 +1,8 @@
 """The layers of the house: imports go down only; one name, one thing; tests import no other test."""
 
 import ast
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ LAYERS = [
 TESTS = sorted(Path(__file__).parent.rglob("*.py"))
 RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
 MODULES = sorted(path for path in APP.rglob("*.py") if "migrations" not in path.parts)
+#: Decorators of functions that Flask or click calls by another name.
+VIEW_OR_COMMAND = re.compile(r"bp\.|\w+\.command\(")
 #: Rules, tested without an application, a request or a database: no Flask in them.
 DOMAIN = [
     "content",
@@ -97,6 +101,28 @@ def test_only_the_heavy_stacks_are_imported_late(path):
 def test_every_template_says_what_it_needs():
     for template in (APP.parent / "templates").rglob("*.html"):
         assert template.read_text().startswith("{#"), template
+
+
+def test_no_two_modules_share_a_file_name():
+    names = Counter(path.name for path in MODULES)
+    assert {name for name, count in names.items() if count > 1} <= {"__init__.py", "forms.py", "views.py"}
+
+
+def public_functions(path: Path) -> set[str]:
+    """Return the names of public functions of a module; not of views, commands, and `init_app`."""
+    return {
+        node.name
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+        and not node.name.startswith("_")
+        and node.name != "init_app"
+        and not any(VIEW_OR_COMMAND.match(ast.unparse(decorator)) for decorator in node.decorator_list)
+    }
+
+
+def test_no_two_modules_define_the_same_public_function():
+    names = Counter(name for path in MODULES for name in public_functions(path))
+    assert not {name for name, count in names.items() if count > 1}
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(APP.parent)))

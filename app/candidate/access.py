@@ -70,7 +70,7 @@ def move(token: str) -> ResponseReturnValue:
         or not is_usable(MOVE_SIGNATURE, link, signature)
     ):
         abort(410)
-    twin = lookup.standing(signature, signature.new_email)
+    twin = lookup.find_confirmed(signature, signature.new_email)
     if request.method != "POST" or twin:
         page = render_template("candidate/move.html", token=token, signature=signature, twin=twin)
         return page, 409 if twin else 200

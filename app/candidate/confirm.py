@@ -43,7 +43,11 @@ def confirm(token: str) -> ResponseReturnValue:
         return _confirm_page(form, signature, token, form_status(form))
     try:
         confirmed = rules.confirm(
-            signature, lookup.standing(signature), shown=str(form.shown.data), charter=charter, now=now()
+            signature,
+            lookup.find_confirmed(signature),
+            shown=str(form.shown.data),
+            charter=charter,
+            now=now(),
         )
     except rules.SigningError:  # the page now shows the signature as it has become, to be read again
         return _confirm_page(ConfirmForm(formdata=None), signature, token, 409)
@@ -67,7 +71,7 @@ def _confirm_page(form: ConfirmForm, signature: Signature, token: str, status: i
         shown=rules.shown_hash(signature, charter),
         changed=status == 409,
         contact=next((c.wording for c in signature.consents if c.purpose is ConsentPurpose.CONTACT), None),
-        standing=lookup.standing(signature),
+        standing=lookup.find_confirmed(signature),
     )
     return page, status
 

@@ -116,7 +116,7 @@ def _amend_page(
 
 def _find_namesake(signature: Signature, form: IdentityForm) -> Signature | None:
     """Return the other signature, at the same address, that this one would become."""
-    other = lookup.standing(form.signatory(), signature.email)
+    other = lookup.find_confirmed(form.signatory(), signature.email)
     return None if other is signature else other
 
 

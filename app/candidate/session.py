@@ -73,7 +73,7 @@ def forget_pending() -> None:
 def pending_signature() -> Signature | None:
     """Return the signature that this browser sent, while it is pending, or its image shown to a bot."""
     if "pending" in session:
-        signature = lookup.by_code(session["pending"])
+        signature = lookup.find_by_code(session["pending"])
         if signature and signature.status is Status.PENDING:
             return signature
     return Signature(email=session["fake_address"]) if "fake_address" in session else None
@@ -101,7 +101,7 @@ def current_signatory() -> Signature | None:
     if not code:
         return None
     idle = now().timestamp() - seen
-    signature = lookup.by_code(code) if idle <= current_app.config["ACCESS_IDLE"] else None
+    signature = lookup.find_by_code(code) if idle <= current_app.config["ACCESS_IDLE"] else None
     if signature is None or not signature.is_confirmed or signature.closed_count != closed_count:
         del session["owner"]
         return None
@@ -133,7 +133,7 @@ def load_linked_signature(purpose: Purpose, token: str) -> tuple[Link, Signature
         link = purpose.read_token(token)
     except TokenInvalid:
         abort(404)
-    return link, lookup.by_code(link.code) or abort(404)
+    return link, lookup.find_by_code(link.code) or abort(404)
 
 
 def is_usable(purpose: Purpose, link: Link, signature: Signature) -> bool:

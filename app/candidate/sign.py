@@ -52,7 +52,7 @@ def sign() -> ResponseReturnValue:
     signatory = form.signatory()
     # The second request of a double click waits here for the first.
     allowed = within_quota(LetterKind.CONFIRM, signatory.email, now())
-    signature = lookup.by_code(draft.code)
+    signature = lookup.find_by_code(draft.code)
     if signature is None:
         signature = rules.sign(
             signatory,

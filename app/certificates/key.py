@@ -188,7 +188,7 @@ def read_or_create_key(
 ) -> SealKey:
     """Return the key in a file, generated the first time; log what needs attention. Raises: ConfigError."""
     with suppress(OSError):  # reading the file says what is wrong
-        files.keep(path, lambda: generate().pkcs12(passphrase))
+        files.read_or_create(path, lambda: generate().pkcs12(passphrase))
     key = read_key(path, passphrase)
     if path.stat().st_mode & 0o077:
         log.warning("%s holds the key of the seal, and others may read it: chmod 600", path)
@@ -211,8 +211,8 @@ def replace_key(path: Path, content: bytes, old: SealKey | None, now: datetime) 
         backup.hardlink_to(path)
         backup.chmod(0o600)
     if old:
-        files.replace(former_path(path), _pem((*old.former, old.certificate, *old.chain)))
-    files.replace(path, content)
+        files.write_atomically(former_path(path), _pem((*old.former, old.certificate, *old.chain)))
+    files.write_atomically(path, content)
     return backup
 
 
@@ -231,7 +231,7 @@ def restore_key(path: Path, content: bytes, former: bytes, passphrase: str, now:
     certificates = dict.fromkeys((*known, *_read_former(path)))
     certificates.pop(key.certificate, None)
     if certificates:
-        files.replace(former_path(path), _pem(certificates))
+        files.write_atomically(former_path(path), _pem(certificates))
     return backup
 
 

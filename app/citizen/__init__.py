@@ -11,7 +11,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from app.register.queries import read_version
-from app.web.http_cache import unless_known
+from app.web.http_cache import conditional
 
 bp = Blueprint("citizen", __name__)
 
@@ -21,7 +21,7 @@ def conditional_on_register(view: Callable[..., ResponseReturnValue]) -> Callabl
 
     @wraps(view)
     def answer(**values: Any) -> ResponseReturnValue:
-        return unless_known(read_version(), lambda: view(**values))
+        return conditional(read_version(), lambda: view(**values))
 
     return answer
 

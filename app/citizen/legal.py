@@ -4,22 +4,22 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from app.citizen import bp
-from app.web.http_cache import FIXED, unless_known
+from app.web.http_cache import FIXED, conditional
 
 
 @bp.get("/donnees-personnelles")
 def privacy() -> ResponseReturnValue:
     """Show which personal data is stored, why, for how long, and how to have it erased (RGPD art. 13)."""
-    return unless_known(FIXED, lambda: render_template("citizen/privacy.html"))
+    return conditional(FIXED, lambda: render_template("citizen/privacy.html"))
 
 
 @bp.get("/mentions-legales")
 def legal() -> ResponseReturnValue:
     """Show the publisher and the host (LCEN, art. 1-1)."""
-    return unless_known(FIXED, lambda: render_template("citizen/legal.html"))
+    return conditional(FIXED, lambda: render_template("citizen/legal.html"))
 
 
 @bp.get("/accessibilite")
 def accessibility() -> ResponseReturnValue:
     """Show how accessible the site is, and how to report a problem (RGAA)."""
-    return unless_known(FIXED, lambda: render_template("citizen/accessibility.html"))
+    return conditional(FIXED, lambda: render_template("citizen/accessibility.html"))

@@ -14,7 +14,7 @@ from app.citizen import bp, conditional_on_register
 from app.citizen.search_form import ROLES, SearchForm, read_search
 from app.extensions import charter, db
 from app.register import export, queries
-from app.web.http_cache import FIXED, unless_known
+from app.web.http_cache import FIXED, conditional
 from app.web.template_filters import public_url
 
 #: The media type of JSON, which is always in UTF-8 (RFC 8259, 8.1 and 11).
@@ -112,7 +112,7 @@ def open_data() -> str:
 @open_to_all_origins
 def schema() -> ResponseReturnValue:
     """Send the Table Schema of the files."""
-    return unless_known(FIXED, lambda: Response(render_template("citizen/schema.json"), content_type=JSON))
+    return conditional(FIXED, lambda: Response(render_template("citizen/schema.json"), content_type=JSON))
 
 
 def _search_form() -> SearchForm:

@@ -14,7 +14,7 @@ from app.extensions import charter, communes
 from app.register import queries
 from app.register.queries import Cursor
 from app.web.htmx import shown_address
-from app.web.http_cache import unless_known
+from app.web.http_cache import conditional
 
 
 @bp.get("/signataires")
@@ -40,7 +40,7 @@ def signatory(code: str) -> ResponseReturnValue:
     def render() -> str:
         return render_template("citizen/signatory.html", entry=entry)
 
-    return set_robots_tag(unless_known(queries.read_version(entry.commune), render), entry)
+    return set_robots_tag(conditional(queries.read_version(entry.commune), render), entry)
 
 
 @bp.get("/communes/<insee>")
@@ -64,7 +64,7 @@ def commune(insee: str) -> ResponseReturnValue:
             link=partial(url_for, ".commune", insee=commune.insee),
         )
 
-    return unless_known(queries.read_version(commune.insee), render)
+    return conditional(queries.read_version(commune.insee), render)
 
 
 @bp.get("/engagements/<int:number>")

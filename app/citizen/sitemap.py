@@ -9,7 +9,7 @@ from app.citizen import bp, conditional_on_register
 from app.extensions import charter, communes
 from app.models import Entry
 from app.register import queries
-from app.web.http_cache import FIXED, unless_known
+from app.web.http_cache import FIXED, conditional
 from app.web.template_filters import public_url
 
 #: The pages without a parameter.
@@ -31,7 +31,7 @@ MAX_URLS = 50_000
 def robots() -> ResponseReturnValue:
     """Allow every URL, since what is not public needs a session or a signed link; name the sitemap."""
     text = f"User-agent: *\nDisallow:\n\nSitemap: {public_url('citizen.sitemap')}\n"
-    return unless_known(FIXED, lambda: Response(text, mimetype="text/plain"))
+    return conditional(FIXED, lambda: Response(text, mimetype="text/plain"))
 
 
 @bp.get("/sitemap.xml")

@@ -22,7 +22,7 @@ from app.clock import now
 from app.models import Certificate
 from app.register import queries
 from app.web.csrf import csrf
-from app.web.http_cache import FIXED, unless_known, unless_same
+from app.web.http_cache import FIXED, conditional, conditional_response
 from app.web.rate_limits import limited, limited_when_unknown
 
 #: Bytes of a request, the form around the file included; a certificate has some 100,000.
@@ -35,7 +35,7 @@ def verify() -> ResponseReturnValue:
     """Show the two forms, or redirect to the page of the number typed in one."""
     typed = request.args.get("numero", "").strip()
     if not typed:
-        return unless_known(FIXED, _render_forms)
+        return conditional(FIXED, _render_forms)
     number = parse_number(typed)
     if number is None:
         return _render_forms(typed=typed, slip=True), 422
@@ -85,13 +85,13 @@ def certificate(number: str) -> ResponseReturnValue:
     issued = find_certificate(parsed)
     if issued is None:
         return _render_forms(verdict="unknown", number=parsed), 404
-    return unless_same(make_response(_render_certificate(parsed, issued)))
+    return conditional_response(make_response(_render_certificate(parsed, issued)))
 
 
 @bp.get("/verifier/certificat-organisation.pem")
 def seal_certificate() -> ResponseReturnValue:
     """Serve the X.509 certificates of the organisation, the current one first: they verify a seal offline."""
-    return unless_same(Response(seal_key.pem(), mimetype="application/x-pem-file"))
+    return conditional_response(Response(seal_key.pem(), mimetype="application/x-pem-file"))
 
 
 def _render_forms(**found: str | bool | None) -> str:

@@ -63,7 +63,7 @@ def prepare_message(letter: Letter) -> Message | None:
     if message is None:
         return None
     if letter.kind is LetterKind.ACCESS:
-        letter.signature = lookup.at_address(letter.address)[0]
+        letter.signature = lookup.find_by_address(letter.address)[0]
     elif letter.kind is LetterKind.CONFIRMED and letter.signature and is_certifiable(letter.signature):
         certificate = issue_certificate(letter.signature)
         filename = load_snapshot(certificate).filename
@@ -102,7 +102,7 @@ def _collect_values(letter: Letter) -> dict[str, Any] | None:
 
 def _collect_access_links(address: str) -> dict[str, Any] | None:
     """Return a link to each signature of an address: to open it if confirmed, else to confirm it."""
-    signatures = lookup.at_address(address)
+    signatures = lookup.find_by_address(address)
     purposes = [ACCESS_SIGNATURE if s.is_confirmed else CONFIRM_SIGNATURE for s in signatures]
     confirmation = duration(current_app.config["CONFIRMATION_MAX_AGE"])
     values = {

@@ -45,7 +45,10 @@ def make_backup(file: Path, now: datetime) -> int:
     manifest: dict[str, Any] = {"format": FORMAT, "version": VERSION, "tables": {}, "sha256": {}}
     manifest["made_at"] = now.isoformat(timespec="seconds")
     # Level 1: certificates are compressed already, and the server needs the CPU.
-    with files.fresh(file) as output, ZipFile(output, "w", ZIP_DEFLATED, compresslevel=1) as archive:
+    with (
+        files.create_atomically(file) as output,
+        ZipFile(output, "w", ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
         with read_snapshot(db.engine) as connection:
             manifest["revision"] = schema_version.read_revision(connection)
             if not manifest["revision"]:
@@ -239,7 +242,7 @@ def _restore_files(saved: dict[str, bytes], now: datetime) -> Iterator[str]:
     """Write the secret key and the seal keys of an archive. Yield notes for the person who runs the site."""
     path, secret = Path(current_app.instance_path, "secret_key"), current_app.config["SECRET_KEY"].encode()
     if path.exists() and path.read_bytes().strip() == secret:
-        files.replace(path, saved.get("secret_key", secret))
+        files.write_atomically(path, saved.get("secret_key", secret))
     elif saved.get("secret_key", b"").strip() != secret:
         yield "SECRET_KEY is set in the configuration: the secret of the backup was not put back"
     path, passphrase = key_path(), current_app.config["SEAL_PASSPHRASE"]
@@ -249,4 +252,4 @@ def _restore_files(saved: dict[str, bytes], now: datetime) -> Iterator[str]:
         yield f"the seal key that was here is kept in {kept}"
     for name in saved:
         if name.startswith("seal/seal-2"):
-            files.replace(path.with_name(path.stem + name.removeprefix("seal/seal")), saved[name])
+            files.write_atomically(path.with_name(path.stem + name.removeprefix("seal/seal")), saved[name])

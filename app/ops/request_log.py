@@ -30,7 +30,7 @@ def _record_request(response: Response) -> Response:
         # Calculating the length of a stream would read it whole.
         size = response.calculate_content_length() if response.is_sequence else response.content_length
         request_id = logging.request_id(request.environ)
-        logging.access(route, method, response.status_code, seconds, size, request_id)
+        logging.log_request(route, method, response.status_code, seconds, size, request_id)
     if current_app.config["METRICS_TOKEN"] and metrics.FOLDER:
         metrics.REQUESTS.labels(route, method, response.status_code).inc()
     return response

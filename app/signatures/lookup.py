@@ -1,4 +1,4 @@
-"""Rows found for the views: who is this, who else is that."""
+"""Queries for signatures: by code, by e-mail address, by person."""
 
 from flask import request
 from sqlalchemy import select
@@ -8,18 +8,18 @@ from app.models import Signature, Status
 from app.signatures.rules import Signatory
 
 
-def by_code(code: str) -> Signature | None:
-    """Return the signature of that code, whatever its status; nobody changes it before a POST has ended.
+def find_by_code(code: str) -> Signature | None:
+    """Return the signature of that code, of any status; a POST request locks its row until it commits.
 
-    What somebody confirms is what they were shown, and not what their other tab has just taken. SQLite lets
-    in one writer at a time as it is.
+    The lock prevents a second tab from changing the commitments while the first one confirms them. SQLite
+    has one writer at a time, and needs no row lock.
     """
     found = select(Signature).where(Signature.code == code)
     return db.session.scalar(found.with_for_update(key_share=True) if request.method == "POST" else found)
 
 
-def standing(person: Signature | Signatory, email: str | None = None) -> Signature | None:
-    """Return the confirmed signature of the same person: name, commune and address (or another one)."""
+def find_confirmed(person: Signature | Signatory, email: str | None = None) -> Signature | None:
+    """Return the confirmed signature of the same name, commune and e-mail address, or `email` instead."""
     return db.session.scalar(
         select(Signature).where(
             Signature.email == (email or person.email),
@@ -30,8 +30,8 @@ def standing(person: Signature | Signatory, email: str | None = None) -> Signatu
     )
 
 
-def at_address(email: str) -> list[Signature]:
-    """Return what an address has signed: first what is confirmed, then what still waits."""
+def find_by_address(email: str) -> list[Signature]:
+    """Return the signatures of an e-mail address: the confirmed ones, then the pending ones."""
     found = db.session.scalars(
         select(Signature)
         .where(Signature.email == email, Signature.status.in_((Status.CONFIRMED, Status.PENDING)))

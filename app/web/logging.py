@@ -40,7 +40,9 @@ def init_app(app: Flask) -> None:
         handler.setFormatter(formatter)
 
 
-def access(route: str, method: str, status: int, seconds: float, size: int | None, request_id: str) -> None:
+def log_request(
+    route: str, method: str, status: int, seconds: float, size: int | None, request_id: str
+) -> None:
     """Write the line of one request; ``route`` is the rule, and ``size`` in bytes."""
     facts = {"request": request_id, "method": method, "route": route, "status": status}
     facts |= {"ms": round(seconds * 1000, 1), "bytes": size}

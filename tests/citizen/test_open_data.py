@@ -131,7 +131,7 @@ class History:
         pending = db.session.query(Signature).filter_by(status=Status.PENDING).all()
         draft = self.chance.choice(pending) if pending and self.chance.random() < 0.3 else self.begin()
         shown = rules.shown_hash(draft, charter)
-        rules.confirm(draft, lookup.standing(draft), shown=shown, charter=charter, now=self.time)
+        rules.confirm(draft, lookup.find_confirmed(draft), shown=shown, charter=charter, now=self.time)
 
     def answer(self, signature: Signature) -> None:
         number = self.chance.randint(1, 10)

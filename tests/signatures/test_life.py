@@ -153,7 +153,7 @@ class Life(RuleBasedStateMachine):
         signature = self.sign(person, [number], {ConsentPurpose.PUBLICATION: "J’accepte."})
         if not answers:
             return
-        shown, standing = rules.shown_hash(signature, charter), lookup.standing(signature)
+        shown, standing = rules.shown_hash(signature, charter), lookup.find_confirmed(signature)
         rules.confirm(signature, standing, shown=shown, charter=charter, now=self.now())
         db.session.commit()
         self.seen["joined" if standing else "arrived"] += 1
@@ -186,7 +186,7 @@ class Life(RuleBasedStateMachine):
             taken = other not in signature.pledges
             rules.set_pledge(signature, charter.commitment(other), taken=taken, now=self.now())
         before = set(signature.pledges)
-        standing = lookup.standing(signature)
+        standing = lookup.find_confirmed(signature)
         dates = {n: p.taken_at for n, p in standing.pledges.items()} if standing else {}
         try:
             stands = rules.confirm(signature, standing, shown=shown, charter=charter, now=self.now())
@@ -214,7 +214,7 @@ class Life(RuleBasedStateMachine):
     @rule(choice=which, person=people)
     def amend(self, choice, person):
         signature = self.one(choice, Status.CONFIRMED)
-        if signature is None or lookup.standing(person, signature.email) not in (None, signature):
+        if signature is None or lookup.find_confirmed(person, signature.email) not in (None, signature):
             return
         rules.amend(
             signature,
@@ -230,7 +230,7 @@ class Life(RuleBasedStateMachine):
     def move(self, choice, answers):
         signature = self.one(choice, Status.CONFIRMED)
         other = {"a@example.org": "b@example.org", "b@example.org": "a@example.org"}[signature.email]
-        if lookup.standing(signature, other):
+        if lookup.find_confirmed(signature, other):
             return
         rules.amend(
             signature,
