@@ -25,7 +25,7 @@ from flask import Flask
 from sqlalchemy import URL, Connection, Row, create_engine, func, insert, literal, select
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from app.extensions import communes, db
+from app.extensions import db
 from app.models import Base, Entry, Pledge, Revision, Signature, Spelling, Tally
 from app.register.audit import differences
 from app.register.queries import Cursor
@@ -85,7 +85,7 @@ def fill_register(app: Flask, size: int) -> None:
 def _insert_people(
     connection: Connection, some: list[Person], signature: Mapping[str, Any], entry: Mapping[str, Any]
 ) -> None:
-    entries = [entry | entry_values(person, person.taken, communes) for person in some]
+    entries = [entry | entry_values(person, person.taken) for person in some]
     signatures = [
         signature
         | {name: value for name, value in person._asdict().items() if name in signature}

@@ -162,7 +162,7 @@ class Renderer:
             pisaStory(html, context=context, default_css="", encoding="utf-8", resource_policy=pdf.POLICY)
             space.addFromList(context.story, page)
         if context.story:
-            raise CertificateError(f"{TEMPLATE}: more than the frame {frame} holds")
+            raise CertificateError(f"{TEMPLATE}: more than the frame {frame} has room for")
         operators = page._code[before:]
         del page._code[before:]
         return Fragment("\n".join(operators), space.y1 + space.height - space._y)

@@ -95,32 +95,25 @@ def issue_certificate(signature: Signature) -> Certificate:
     from app.certificates.fast_pdf import draw_certificate
     from app.certificates.seal import seal_pdf
 
+    timestamp_url = current_app.config["TIMESTAMP_URL"]
     while is_certifiable(signature):
         if certificate := current_certificate(signature):
             return certificate
         number, issued_at = generate_number(), now()
         snapshot = take_snapshot(signature, number, issued_at)
         db.session.commit()
-        pdf = seal_pdf(
-            draw_certificate(snapshot),
-            seal_key,
-            number=number,
-            timestamp_url=current_app.config["TIMESTAMP_URL"],
-        )
+        pdf = seal_pdf(draw_certificate(snapshot), seal_key, number=number, timestamp_url=timestamp_url)
         db.session.refresh(signature, with_for_update=True)
-        is_unchanged = is_certifiable(signature) and snapshot.matches(
-            take_snapshot(signature, number, issued_at)
-        )
-        if is_unchanged and not current_certificate(signature):
-            signature.certificates.append(
-                Certificate(
-                    number=number,
-                    issued_at=issued_at,
-                    content=snapshot.to_json(),
-                    pdf=pdf,
-                    sha256=hashlib.sha256(pdf).hexdigest(),
-                )
+        if (
+            is_certifiable(signature)
+            and not current_certificate(signature)
+            and snapshot.matches(take_snapshot(signature, number, issued_at))
+        ):
+            content, sha256 = snapshot.to_json(), hashlib.sha256(pdf).hexdigest()
+            certificate = Certificate(
+                number=number, issued_at=issued_at, content=content, pdf=pdf, sha256=sha256
             )
+            signature.certificates.append(certificate)
             db.session.add(Event("certified", issued_at, signature_id=signature.id))
             db.session.commit()
     raise NotCertifiable

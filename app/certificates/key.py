@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeGuard
 
@@ -93,7 +94,7 @@ class SealKey:
         """Return every certificate in PEM, the present one first, for publication."""
         return _pem(self.certificates)
 
-    def pkcs12(self, passphrase: str) -> bytes:
+    def to_pkcs12(self, passphrase: str) -> bytes:
         """Return the private key, its certificate and the chain as a PKCS#12 file."""
         secret = passphrase.encode()
         protection = BestAvailableEncryption(secret) if secret else NoEncryption()
@@ -105,12 +106,9 @@ class SealKey:
 def generate_key(host: str, organisation: str, now: datetime) -> SealKey:
     """Return a new P-256 key with a self-signed certificate (RFC 5280), valid for ten years."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, _shorten(organisation)),
-            x509.NameAttribute(NameOID.COMMON_NAME, _shorten(host)),
-        ]
-    )
+    parts = {NameOID.ORGANIZATION_NAME: organisation, NameOID.COMMON_NAME: host}
+    wrap = partial(textwrap.wrap, width=NAME_LENGTH, break_on_hyphens=False)  # too long: cut between words
+    name = x509.Name([x509.NameAttribute(kind, wrap(text)[0]) for kind, text in parts.items()])
     usage = x509.KeyUsage(
         digital_signature=True,
         content_commitment=True,
@@ -142,11 +140,6 @@ def generate_key(host: str, organisation: str, now: datetime) -> SealKey:
     return SealKey(key, certificate)
 
 
-def _shorten(name: str) -> str:
-    """Cut a name between words to the length that X.520 allows."""
-    return textwrap.wrap(name, NAME_LENGTH, break_on_hyphens=False)[0]
-
-
 def parse_key(content: bytes, passphrase: str) -> SealKey:
     """Return the key in a PKCS#12 file. Raises: ValueError, which says what is wrong with "it"."""
     try:
@@ -155,11 +148,11 @@ def parse_key(content: bytes, passphrase: str) -> SealKey:
         raise ValueError("it is not a PKCS#12 file, or its passphrase is another") from error
     key = found.key
     if key is None:
-        raise ValueError("it holds no private key")
+        raise ValueError("it has no private key")
     if not _can_seal(key):
-        raise ValueError("it holds a key that is not P-256, P-384, or RSA of 2048 bits at least")
+        raise ValueError("its key is not P-256, P-384, or RSA of 2048 bits at least")
     if found.cert is None or found.cert.certificate.public_key() != key.public_key():
-        raise ValueError("it holds no certificate of its private key")
+        raise ValueError("it has no certificate of its private key")
     chain = tuple(other.certificate for other in found.additional_certs)
     return SealKey(key, found.cert.certificate, chain)
 
@@ -188,7 +181,7 @@ def read_or_create_key(
 ) -> SealKey:
     """Return the key in a file, generated the first time; log what needs attention. Raises: ConfigError."""
     with suppress(OSError):  # reading the file says what is wrong
-        files.read_or_create(path, lambda: generate().pkcs12(passphrase))
+        files.read_or_create(path, lambda: generate().to_pkcs12(passphrase))
     key = read_key(path, passphrase)
     if path.stat().st_mode & 0o077:
         log.warning("%s holds the key of the seal, and others may read it: chmod 600", path)

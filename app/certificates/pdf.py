@@ -38,7 +38,7 @@ HEAD = 219.7  # minimum height of the upper part of a certificate, in points
 #: Maximum widths of a line, in points: across the page, in the plate on top, beside the QR code.
 LINE, PLATE, FOOT = 450.0, 175.0, 320.0
 
-#: xhtml2pdf keeps fonts and styles in module globals, and its log does not name the document.
+#: xhtml2pdf stores fonts and styles in module globals, and its log does not name the document.
 render_lock = threading.Lock()
 
 

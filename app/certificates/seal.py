@@ -71,7 +71,7 @@ def seal_pdf(pdf: bytes, key: SealKey, *, number: str, timestamp_url: str = "") 
     except Exception as error:  # any error of pyHanko: nothing leaves unsealed
         raise SealError(f"{type(error).__name__}: {error}") from error
     if not sealed.startswith(pdf) or f"/Reason ({reason})".encode() not in sealed[len(pdf) :]:
-        raise SealError("the sealed file does not hold the document and its number")
+        raise SealError("the sealed file lacks the document or its number")
     if check_seal(sealed, key.certificates).verdict is not Verdict.INTACT:
         raise SealError("check_seal does not recognise this seal")
     return sealed
@@ -101,7 +101,7 @@ async def _seal(pdf: bytes, key: SealKey, reason: str, authority: HTTPTimeStampe
     prepared, _ = document.digest_tbs_document(output=output)
     await document.perform_signature(prepared.document_digest, PdfCMSSignedAttributes())
     sealed = output.getvalue()
-    await _verify(sealed, signer.signing_cert)
+    await _verify(sealed, signer.signing_cert, timestamped=authority is not None)
     return sealed
 
 
@@ -112,7 +112,7 @@ class _Plain(TextStringObject):
         stream.write(b"(%b)" % self.encode("ascii"))
 
 
-async def _verify(sealed: bytes, certificate: asn1crypto.x509.Certificate) -> None:
+async def _verify(sealed: bytes, certificate: asn1crypto.x509.Certificate, *, timestamped: bool) -> None:
     """Verify as a PDF reader does, without the network. Raises: SealError, errors of pyHanko."""
     # pyHanko requires this usage of every signer's certificate but a trusted root, which ours is here.
     KeyUsageConstraints(key_usage={"non_repudiation"}).validate(certificate)
@@ -124,7 +124,7 @@ async def _verify(sealed: bytes, certificate: asn1crypto.x509.Certificate) -> No
         ValidationContext(trust_roots=roots, allow_fetching=False) for roots in ([certificate], authorities)
     )
     status = await async_validate_pdf_signature(embedded, trust, time_trust)
-    if not status.bottom_line:
+    if not status.bottom_line or (timestamped and not authorities):
         raise SealError("the signature or its timestamp does not verify")
     if status.coverage != SignatureCoverageLevel.ENTIRE_FILE or embedded.docmdp_level != MDPPerm.NO_CHANGES:
         raise SealError("the signature allows changes")

@@ -47,7 +47,7 @@ def open_to_all_origins(view: Callable[[], ResponseReturnValue]) -> Callable[[],
 @conditional_on_register
 def csv_file() -> Response:
     """Send the register as a table (RFC 4180)."""
-    rows = export.read_rows(_search_form().search, _page_url(), export.defuse)
+    rows = _read_rows(export.defuse)
     names = [column["name"] for column in _read_schema()["fields"]]
     response = _send_file(export.write_csv(names, rows), "text/csv; charset=utf-8; header=present")
     response.headers["Content-Disposition"] = "attachment; filename=signataires.csv"
@@ -59,7 +59,7 @@ def csv_file() -> Response:
 @conditional_on_register
 def json_file() -> Response:
     """Send the register as one object, with its licence, source and date."""
-    rows = export.read_rows(_search_form().search, _page_url())
+    rows = _read_rows()
     schema = _read_schema()
     changed_at = queries.read_version().changed_at
     head = {
@@ -121,9 +121,9 @@ def _search_form() -> SearchForm:
     return abort(404) if form.problem else form
 
 
-def _page_url() -> str:
-    """Return the URL of a signatory's page up to the code."""
-    return public_url("citizen.signatory", code="")
+def _read_rows(text: Callable[[str], str] = str) -> Iterator[list[export.Row]]:
+    page = public_url("citizen.signatory", code="")
+    return export.read_rows(_search_form().search, page, text)
 
 
 def _read_schema() -> Any:

@@ -32,6 +32,7 @@ MAX_CHARACTERS = 80
 class SearchForm:
     """The search form as a URL fills it."""
 
+    #: The fields that are filled.
     typed: Mapping[str, str]
     search: Search = Search()
     commune: Commune | None = None
@@ -45,20 +46,15 @@ class SearchForm:
     @cached_property
     def words(self) -> str:
         """The criteria, in French, for a title."""
-        words = [f"« {clean_line(self.typed['nom'])} »"] if self.typed["nom"] else []
+        words = [f"« {clean_line(self.typed['nom'])} »"] if "nom" in self.typed else []
         words += [self.commune.name] if self.commune else []
-        words += [labels.get(self.typed[name], "") for name, labels in read_options().items()]
+        words += [labels.get(self.typed.get(name, ""), "") for name, labels in read_options().items()]
         return typeset(", ".join(filter(None, words)))
 
     @property
     def is_detailed(self) -> bool:
         """Whether there are other criteria than a name and a commune."""
-        return any(self.typed[name] for name in FIELDS[2:])
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether there is a criterion."""
-        return bool(self.criteria)
+        return bool(self.typed.keys() - {"nom", "commune"})
 
     @property
     def canonical(self) -> str:
@@ -73,17 +69,16 @@ class SearchForm:
     @property
     def is_indexable(self) -> bool:
         """Whether search engines may show the results: not a selection of persons by name or by list."""
-        return not self.is_narrow or self.canonical != public_url("citizen.signatories")
+        return not self.criteria or self.canonical != public_url("citizen.signatories")
 
     @property
     def criteria(self) -> dict[str, str]:
-        """The parameters in use, except the order: files and feeds have their own."""
-        return {name: value for name, value in self.typed.items() if value and name != "tri"}
+        """The fields that are filled, except the order: files and feeds have their own."""
+        return {name: value for name, value in self.typed.items() if name != "tri"}
 
-    def link(self, endpoint: str = "citizen.signatories", **others: Any) -> str:
+    def link(self, **others: Any) -> str:
         """Return the URL of this search, with other parameters."""
-        typed = {name: value for name, value in self.typed.items() if value}
-        return url_for(endpoint, **{**typed, **others})
+        return url_for("citizen.signatories", **{**self.typed, **others})
 
 
 def read_options() -> dict[str, dict[str, str]]:
@@ -98,21 +93,22 @@ def read_options() -> dict[str, dict[str, str]]:
 
 def read_search(args: MultiDict[str, str]) -> SearchForm:
     """Read the search form from the query parameters of a URL."""
-    typed = {name: args.get(name, "").strip()[:MAX_CHARACTERS] for name in FIELDS}
+    filled = ((name, args.get(name, "").strip()[:MAX_CHARACTERS]) for name in FIELDS)
+    typed = {name: value for name, value in filled if value}
     options = {**read_options(), "tri": [order.value for order in Order]}
-    if any(typed[name] and typed[name] not in values for name, values in options.items()):
+    if any(name in typed and typed[name] not in values for name, values in options.items()):
         return SearchForm(typed, problem="Cette recherche n’existe pas ici.", is_unknown=True)
     search = Search(
-        name=typed["nom"],
-        epci=typed["epci"] or None,
-        district=typed["arrondissement"] or None,
-        roles=frozenset(ROLES[typed["qualite"]][1] if typed["qualite"] else ()),
-        commitment=int(typed["engagement"]) if typed["engagement"] else None,
-        order=Order(typed["tri"]) if typed["tri"] else Order.DATE,
+        name=typed.get("nom", ""),
+        epci=typed.get("epci"),
+        district=typed.get("arrondissement"),
+        roles=frozenset(ROLES[typed["qualite"]][1] if "qualite" in typed else ()),
+        commitment=int(typed["engagement"]) if "engagement" in typed else None,
+        order=Order(typed.get("tri", Order.DATE)),
     )
-    if typed["nom"] and not search.key:
+    if "nom" in typed and not search.key:
         return SearchForm(typed, search, problem="Écrivez au moins une lettre du nom.")
-    if not typed["commune"]:
+    if "commune" not in typed:
         return SearchForm(typed, search)
     found = communes.search(typed["commune"])
     if len(found) == 1:

@@ -34,14 +34,13 @@ FORMAT, VERSION = "paraphe-backup", 2  # version 1 had the type of each column b
 MANIFEST, SEAL, FORMER_SEALS = "manifest.json", "seal/seal.p12", "seal/seal-former.pem"
 #: Names of the members beside the manifest; a foreign archive has others.
 MEMBER = re.compile(r"database/[a-z_]+\.jsonl|seal/seal[^/]*|secret_key|config\.py|erased\.txt")
+OTHER_CLIENTS = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+    AND backend_type = 'client backend' AND pid != pg_backend_pid()"""
 BATCH = 200  # rows read or inserted at a time: a certificate is tens of kilobytes
 
 
 def make_backup(file: Path, now: datetime) -> int:
-    """Write a new archive of this installation. Return its number of signatures.
-
-    Raises: ClickException, OSError, SQLAlchemyError.
-    """
+    """Write a new archive, return its signature count. Raises: ClickException, OSError, SQLAlchemyError."""
     manifest: dict[str, Any] = {"format": FORMAT, "version": VERSION, "tables": {}, "sha256": {}}
     manifest["made_at"] = now.isoformat(timespec="seconds")
     # Level 1: certificates are compressed already, and the server needs the CPU.
@@ -141,11 +140,7 @@ def _exclusive_transaction() -> Iterator[sa.Connection]:
             except sqlite3.OperationalError as error:
                 raise ClickException(f"the database is in use ({error}): stop the server first.") from error
         with connection.begin():
-            others = (
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND backend_type = 'client backend' AND pid != pg_backend_pid()"
-            )
-            if not is_sqlite and connection.scalar(sa.text(others)):
+            if not is_sqlite and connection.scalar(sa.text(OTHER_CLIENTS)):
                 raise ClickException("the database is in use by other programs: stop the server first.")
             yield connection
             if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
@@ -246,9 +241,8 @@ def _restore_files(saved: dict[str, bytes], now: datetime) -> Iterator[str]:
     elif saved.get("secret_key", b"").strip() != secret:
         yield "SECRET_KEY is set in the configuration: the secret of the backup was not put back"
     path, passphrase = key_path(), current_app.config["SEAL_PASSPHRASE"]
-    if SEAL in saved and (
-        kept := restore_key(path, saved[SEAL], saved.get(FORMER_SEALS, b""), passphrase, now)
-    ):
+    former = saved.get(FORMER_SEALS, b"")
+    if SEAL in saved and (kept := restore_key(path, saved[SEAL], former, passphrase, now)):
         yield f"the seal key that was here is kept in {kept}"
     for name in saved:
         if name.startswith("seal/seal-2"):

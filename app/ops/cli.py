@@ -124,7 +124,7 @@ def check_register(context: click.Context, fix: bool) -> None:
         count += 1
         click.echo(f"{difference.what} {difference.of}: {difference.found}, not {difference.expected}")
         if fix:
-            difference.fix(db.session())
+            difference.fix(db.session.connection())
             db.session.commit()
     click.echo(f"{count} difference{'' if count == 1 else 's'}{', mended' if count and fix else ''}")
     if count and not fix:
@@ -174,7 +174,7 @@ def _install_key(new: key.SealKey) -> None:
     except key.KeyUnusable:
         old = None
     with _report_errors(file):
-        kept = key.replace_key(file, new.pkcs12(passphrase), old, now())
+        kept = key.replace_key(file, new.to_pkcs12(passphrase), old, now())
     _print_key(key.read_key(file, passphrase))
     if kept:
         click.echo(f"The old key is kept in {kept}.")

@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, select, union
 
 from app.clock import now
@@ -39,7 +38,7 @@ class Difference:
     of: str  # the code of a signature, or the key of a tally; never a name
     found: str
     expected: str
-    fix: Callable[[Session], object]
+    fix: Callable[[Connection], object]
 
 
 #: The ids of signatures that have an entry, or should have one.

@@ -19,7 +19,6 @@ from sqlalchemy.orm import UOWTransaction
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.clock import now
-from app.content.communes import Communes
 from app.extensions import charter, communes, db
 from app.french import paris_day
 from app.models import Entry, Pledge, Revision, Role, Signature, Spelling, Status, Tally
@@ -50,7 +49,7 @@ def init_app(_app: Flask) -> None:
 
 def _remove_deleted(session: Session, _context: UOWTransaction, _instances: Any) -> None:
     """Remove the entries of signatures that this flush deletes."""
-    remove_entries(session, [row.id for row in session.deleted if isinstance(row, Signature)])
+    remove_entries(session.connection(), [row.id for row in session.deleted if isinstance(row, Signature)])
 
 
 def _update_written(session: Session, _context: UOWTransaction) -> None:
@@ -60,10 +59,10 @@ def _update_written(session: Session, _context: UOWTransaction) -> None:
     for row in sorted(written, key=lambda row: row.id):
         if row.status in (Status.CONFIRMED, Status.WITHDRAWN):
             # The object is not expired: the answer is rendered from it.
-            set_committed_value(row, "to_list", update_entry(session, row.id, moment))
+            set_committed_value(row, "to_list", update_entry(session.connection(), row.id, moment))
 
 
-def entry_values(signature: Any, pledges: Mapping[int, datetime], communes: Communes) -> dict[str, Any]:
+def entry_values(signature: Any, pledges: Mapping[int, datetime]) -> dict[str, Any]:
     """Return the columns of the `Entry` of a public signature, except `changed_at`."""
     commune = communes.get_or_placeholder(signature.commune)
     return {
@@ -106,16 +105,16 @@ def tally_changes(entry: Mapping[str, Any] | None) -> Counter[tuple[int, str, Ro
     return Counter((number, entry["commune"], entry["role"]) for number in (0, *map(int, entry["taken_on"])))
 
 
-def read_entries(session: Session | Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def read_entries(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Return the entries of signatures as the database holds them, by the id of the signature."""
-    rows = session.execute(select(*_ENTRY_COLUMNS).where(Entry.signature_id.in_(ids))).mappings()
+    rows = connection.execute(select(*_ENTRY_COLUMNS).where(Entry.signature_id.in_(ids))).mappings()
     return {row["signature_id"]: dict(row) for row in rows}
 
 
 def expected_entry(signature: Any, pledges: Mapping[int, datetime]) -> dict[str, Any] | None:
     """Return the entry that a signature has outside of any silence; None if it is not public."""
     is_public = signature.status is Status.CONFIRMED and pledges
-    return entry_values(signature, pledges, communes) if is_public else None
+    return entry_values(signature, pledges) if is_public else None
 
 
 def entries_match(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
@@ -125,59 +124,59 @@ def entries_match(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) 
     return all(old[name] == value for name, value in new.items())
 
 
-def update_entry(session: Session, signature_id: int, moment: datetime) -> bool:
+def update_entry(connection: Connection, signature_id: int, moment: datetime) -> bool:
     """Update a signature's register entry. Return True if publication waits for the end of a silence."""
     # Read again, with a lock: another process may have written the signature since it was loaded.
     columns = select(*SIGNATURE_COLUMNS).where(Signature.id == signature_id).with_for_update()
-    signature = session.execute(columns).one_or_none()
+    signature = connection.execute(columns).one_or_none()
     pledges = select(Pledge.number, Pledge.taken_at).where(Pledge.signature_id == signature_id)
-    old = read_entries(session, [signature_id]).get(signature_id)
+    old = read_entries(connection, [signature_id]).get(signature_id)
     if signature is None:
-        _replace_entry(session, old, None, moment)
+        _replace_entry(connection, old, None, moment)
         return False
-    new = expected_entry(signature, dict(session.execute(pledges).all()))
+    new = expected_entry(signature, dict(connection.execute(pledges).all()))
     silent = charter.campaign.silence_until(moment) is not None
     waits = silent and signature.status is Status.CONFIRMED and not entries_match(old, new)
     if signature.to_list != waits:
-        _execute(session, update(Signature).where(Signature.id == signature_id).values(to_list=waits))
+        connection.execute(update(Signature).where(Signature.id == signature_id).values(to_list=waits))
     if waits:  # only the refusal of search engines is applied at once
         new = old and {**old, "indexable": signature.indexable}
-    _replace_entry(session, old, new, moment)
+    _replace_entry(connection, old, new, moment)
     return waits
 
 
 def _replace_entry(
-    session: Session, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, moment: datetime
+    connection: Connection, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, moment: datetime
 ) -> None:
     """Write one entry in the place of another, with its spellings, tallies and revision."""
     if entries_match(old, new):
         return
     if old is not None:  # its spellings go with it
-        _execute(session, delete(Entry).where(Entry.code == old["code"]))
+        connection.execute(delete(Entry).where(Entry.code == old["code"]))
     if new is not None:
-        session.execute(insert(Entry).values(**new, changed_at=moment))
-        replace_spellings(session, new)
+        connection.execute(insert(Entry).values(**new, changed_at=moment))
+        replace_spellings(connection, new)
     difference = tally_changes(new)
     difference.subtract(tally_changes(old))
-    add_to_tallies(session, difference)
+    add_to_tallies(connection, difference)
     epcis = sorted({entry["epci"] for entry in (old, new) if entry})
     rows = [{"epci": epci, "number": 1, "changed_at": moment} for epci in epcis]
-    _insert_or_add(session, Revision, "number", rows)
+    _insert_or_add(connection, Revision, "number", rows)
 
 
-def replace_spellings(session: Session, entry: Mapping[str, Any]) -> None:
+def replace_spellings(connection: Connection, entry: Mapping[str, Any]) -> None:
     """Replace the spellings of an entry."""
-    delete_spellings(session, entry["code"])
+    delete_spellings(connection, entry["code"])
     if rows := spelling_rows(entry):  # a name without a letter has none
-        session.execute(insert(Spelling), rows)
+        connection.execute(insert(Spelling), rows)
 
 
-def delete_spellings(session: Session, code: str) -> None:
+def delete_spellings(connection: Connection, code: str) -> None:
     """Delete the spellings of the entry of that code."""
-    _execute(session, delete(Spelling).where(Spelling.code == code))
+    connection.execute(delete(Spelling).where(Spelling.code == code))
 
 
-def add_to_tallies(session: Session, difference: Mapping[tuple[int, str, Role], int]) -> None:
+def add_to_tallies(connection: Connection, difference: Mapping[tuple[int, str, Role], int]) -> None:
     """Add to the tallies, and delete those that are 0: one would disclose a commitment taken back."""
     # In one order, so that two transactions that count in one commune cannot deadlock.
     keys = sorted(difference, key=lambda key: (*key[:2], key[2].value))
@@ -186,33 +185,28 @@ def add_to_tallies(session: Session, difference: Mapping[tuple[int, str, Role], 
         for number, commune, role in keys
         if difference[number, commune, role]
     ]
-    _insert_or_add(session, Tally, "count", rows)
+    _insert_or_add(connection, Tally, "count", rows)
     if fewer := {row["commune"] for row in rows if row["count"] < 0}:
-        _execute(session, delete(Tally).where(Tally.commune.in_(sorted(fewer)), Tally.count == 0))
+        connection.execute(delete(Tally).where(Tally.commune.in_(sorted(fewer)), Tally.count == 0))
 
 
-def _insert_or_add(session: Session, model: Any, total: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def _insert_or_add(connection: Connection, model: Any, total: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows; where one exists, add to its column ``total`` and replace its other columns."""
     if not rows:
         return
-    dialect: Any = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
+    dialect: Any = {"sqlite": sqlite, "postgresql": postgresql}[connection.dialect.name]
     table = model.__table__
     row = dialect.insert(table)
     changed = {column.name: row.excluded[column.name] for column in table.columns if not column.primary_key}
     changed[total] += table.columns[total]
-    session.execute(row.on_conflict_do_update(index_elements=table.primary_key, set_=changed), rows)
+    connection.execute(row.on_conflict_do_update(index_elements=table.primary_key, set_=changed), rows)
 
 
-def _execute(session: Session, statement: Any) -> None:
-    """Execute an UPDATE or DELETE of rows that no object of the session stands for."""
-    session.execute(statement, execution_options={"synchronize_session": False})
-
-
-def remove_entries(session: Session, ids: Sequence[int]) -> None:
+def remove_entries(connection: Connection, ids: Sequence[int]) -> None:
     """Remove the entries of signatures that are to be deleted, and subtract them from the tallies."""
     if ids:
-        for old in read_entries(session, ids).values():
-            _replace_entry(session, old, None, now())
+        for old in read_entries(connection, ids).values():
+            _replace_entry(connection, old, None, now())
 
 
 def publish_waiting(moment: datetime) -> int:
@@ -223,7 +217,7 @@ def publish_waiting(moment: datetime) -> int:
     waiting = select(Signature.id).where(Signature.to_list.is_(True)).order_by(Signature.id).limit(BATCH)
     while ids := db.session.scalars(waiting).all():
         for signature_id in ids:
-            update_entry(db.session(), signature_id, moment)
+            update_entry(db.session.connection(), signature_id, moment)
         db.session.commit()
         count += len(ids)
     db.session.rollback()

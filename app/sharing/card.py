@@ -33,7 +33,7 @@ class Card:
         return commitments_of(len(self.taken), len(self.commitments))
 
     @property
-    def held(self) -> list[Commitment]:
+    def taken_commitments(self) -> list[Commitment]:
         """The commitments that were taken, in their order."""
         return [commitment for commitment in self.commitments if commitment.number in self.taken]
 

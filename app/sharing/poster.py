@@ -16,8 +16,9 @@ LEADING = 1.25  # the height of a line, as a multiple of its size
 def draw_poster(card: Card) -> bytes:
     """Return the poster on one A4 page. Raises: CertificateError."""
     preposition, _, commune = card.at.partition(" ")
-    size = _list_size(card.held)
-    room = (LIST_HEIGHT - _list_height(card.held, size)) / len(card.held) / 2
+    commitments = card.taken_commitments
+    size = _list_size(commitments)
+    room = (LIST_HEIGHT - _list_height(commitments, size)) / len(commitments) / 2
     return draw_pdf(
         "sharing/poster.html",
         campaign=fit_line(card.campaign, BOLD, 12.0, 0.45 * WIDTH),

@@ -1,4 +1,4 @@
-"""Queries for signatures: by code, by e-mail address, by person."""
+"""Queries that find signatures: by code, by e-mail address, by person."""
 
 from flask import request
 from sqlalchemy import select

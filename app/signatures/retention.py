@@ -177,7 +177,7 @@ def _erase(rows: Sequence[Signature] | Sequence[Letter]) -> None:
     """Delete rows in one statement; the database cascades to the rows that refer to them."""
     table = type(rows[0])
     if table is Signature:
-        remove_entries(db.session(), [row.id for row in rows])
+        remove_entries(db.session.connection(), [row.id for row in rows])
     chosen = table.id.in_([row.id for row in rows])
     db.session.execute(delete(table).where(chosen).execution_options(synchronize_session=False))
     db.session.expunge_all()

@@ -160,13 +160,13 @@ def queue_confirmation(signature: Signature, now: datetime, *, within_quota: boo
     Beyond the quota the letter is void from the start: the same rows are written for every address.
     """
     address = _address(signature)
-    owed = any(
+    is_queued = any(
         letter.kind is LetterKind.CONFIRM
         and letter.address == address
         and (letter.state is LetterState.WAITING or abs(now - letter.created_at) < DOUBLE_CLICK)
         for letter in signature.letters
     )
-    if not owed:
+    if not is_queued:
         queue_letter(signature, LetterKind.CONFIRM, address, now)
         if not within_quota:
             signature.letters[-1].state = LetterState.VOID

@@ -1,4 +1,4 @@
-"""The certificate drawn in pieces is the page that xhtml2pdf draws at once, whoever came before."""
+"""The certificate made of cached fragments equals the page of one plain call of xhtml2pdf."""
 
 import re
 import subprocess
@@ -101,25 +101,25 @@ def things(document):
 
 @pytest.mark.poppler
 @pytest.mark.parametrize("snapshot", PEOPLE.values(), ids=PEOPLE)
-def test_the_page_is_the_plain_one(assert_same_page, snapshot):
+def test_fast_page_equals_plain_page(assert_same_page, snapshot):
     assert_same_page(draw_certificate(snapshot), draw_plain_certificate(snapshot))
 
 
 @pytest.mark.poppler
 @pytest.mark.parametrize("index", range(3))
-def test_the_page_is_the_plain_one_for_invented_people(assert_same_page, index):
+def test_fast_page_equals_plain_page_for_random_snapshots(assert_same_page, index):
     snapshot = random_snapshot(index)
     assert_same_page(draw_certificate(snapshot), draw_plain_certificate(snapshot))
 
 
-def test_the_page_is_in_french_and_leads_to_its_verification(written):
+def test_page_is_in_french_and_links_to_its_verification(written):
     _, language, _, links, _ = things(PdfReader(written(draw_certificate(SNAPSHOT))))
     assert language == "fr"
     assert [url for _, url in links] == [SNAPSHOT.url]
 
 
 @pytest.mark.poppler
-def test_the_page_is_the_plain_one_whoever_came_before(assert_same_page, empty_cache):
+def test_cached_fragments_change_no_page(assert_same_page, empty_cache):
     for snapshot in PEOPLE.values():
         draw_certificate(snapshot)
     for name in ("three of ten", "ten of ten", "Greek"):
@@ -127,7 +127,7 @@ def test_the_page_is_the_plain_one_whoever_came_before(assert_same_page, empty_c
 
 
 @pytest.mark.poppler
-def test_the_same_commitments_in_another_charter(assert_same_page, empty_cache):
+def test_cache_serves_two_charters(assert_same_page, empty_cache):
     draw_certificate(SNAPSHOT)
     longer = [replace(c, text=f"{c.text} — “ßþ”") for c in CHARTER.commitments]
     snapshot = replace(SNAPSHOT, commitments=tuple(longer), campaign="Élections législatives", title="Ğ § ½")
@@ -136,13 +136,13 @@ def test_the_same_commitments_in_another_charter(assert_same_page, empty_cache):
 
 
 @pytest.mark.poppler
-def test_a_page_survives_what_is_forgotten(assert_same_page, empty_cache, monkeypatch):
+def test_evicted_fragments_change_no_page(assert_same_page, empty_cache, monkeypatch):
     monkeypatch.setattr(fast_pdf, "CACHE_SIZE", 3)
     for snapshot in (SNAPSHOT, PEOPLE["ten of ten"], PEOPLE["Greek"], SNAPSHOT):
         assert_same_page(draw_certificate(snapshot), draw_plain_certificate(snapshot))
 
 
-def test_no_letter_of_somebody_else_is_embedded(written, empty_cache):
+def test_no_character_of_another_name_is_embedded(written, empty_cache):
     def letters(snapshot):
         (page,) = PdfReader(written(draw_certificate(snapshot))).pages
         fonts = page["/Resources"]["/Font"].values()
@@ -178,7 +178,7 @@ def test_threads_do_not_mix_certificates(tmp_path, empty_cache):
         assert [name for name in names if name in text] == [names[2 * number + 1]]
 
 
-# When it must fail
+# Errors
 
 
 BROKEN = {
@@ -189,7 +189,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("commitment", "said"), BROKEN.values(), ids=BROKEN)
-def test_a_certificate_that_lacks_something_is_refused_each_time(commitment, said):
+def test_incomplete_certificate_raises_each_time(commitment, said):
     commitments = (*CHARTER.commitments[:3], commitment, *CHARTER.commitments[4:])
     for _ in range(2):
         with pytest.raises(CertificateError, match=said):
@@ -197,15 +197,15 @@ def test_a_certificate_that_lacks_something_is_refused_each_time(commitment, sai
     assert draw_certificate(SNAPSHOT).startswith(b"%PDF")
 
 
-def test_a_frame_that_is_too_small_is_refused():
+def test_overfull_frame_raises():
     with pytest.raises(CertificateError, match="foot"):
         draw_certificate(replace(SNAPSHOT, organisation="organisation " * 60))
 
 
-# What it costs to whom draws nothing
+# Imports
 
 
-def test_a_process_that_draws_nothing_imports_no_pdf_library(tmp_path):
+def test_home_page_imports_no_pdf_library(tmp_path):
     program = f"""
 import sys
 from app import create_app

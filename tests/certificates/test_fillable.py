@@ -108,7 +108,7 @@ def test_a_box_for_each_commitment_then_each_line(charter, fields):
     assert {f["/FT"] for f in lines} == {"/Tx"}
 
 
-def test_the_form_lists_what_stands_on_the_page(tmp_path):
+def test_form_lists_the_fields_of_the_page(tmp_path):
     path = tmp_path / "blank.pdf"
     path.write_bytes(draw_charter(CHARTER, SITE))
     reader = PdfReader(path)
@@ -117,7 +117,7 @@ def test_the_form_lists_what_stands_on_the_page(tmp_path):
     assert reader.pages[0]["/Tabs"] == "/S"
 
 
-def test_one_reads_down_the_boxes_then_along_the_lines(fields):
+def test_tab_order_is_boxes_then_lines(fields):
     centres = [((left + right) / 2, (top + bottom) / 2) for left, top, right, bottom in map(place, fields)]
     assert centres == sorted(centres, key=lambda centre: (round(centre[1] / 10), centre[0]))
 
@@ -223,7 +223,7 @@ def test_a_blank_charter_looks_and_prints_as_if_it_had_no_fields(
 
 
 @pytest.mark.poppler
-def test_what_is_typed_is_in_our_face(poppler, tmp_path):
+def test_typed_text_is_in_our_font(poppler, tmp_path):
     pdf = fill(draw_charter(CHARTER, SITE), tmp_path, TYPED)
     listed = poppler(pdf, "pdffonts", "IN").splitlines()
     assert [line.split()[1:5] for line in listed if line.startswith("AtkinsonHyperlegibleNext-Regular ")] == [
@@ -231,7 +231,7 @@ def test_what_is_typed_is_in_our_face(poppler, tmp_path):
     ]
 
 
-def test_the_face_measures_what_it_draws(tmp_path):
+def test_font_widths_are_those_of_the_file(tmp_path):
     path = tmp_path / "blank.pdf"
     path.write_bytes(draw_charter(CHARTER, SITE))
     font = PdfReader(path).root_object["/AcroForm"]["/DR"]["/Font"]["/Texte"]

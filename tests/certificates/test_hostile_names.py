@@ -14,12 +14,12 @@ from tests.support.journeys import ELODIE, confirm, tick
 from tests.support.visitor import Page
 
 
-def test_there_are_enough():
+def test_fifty_hostile_names_at_least():
     assert len(NAMES) >= 50
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
-def test_a_message_or_a_clean_certificate(app, candidate, deliver, mailbox, name):
+def test_hostile_name_gets_an_error_or_a_clean_certificate(app, candidate, deliver, mailbox, name):
     tick(candidate, 1)
     form = candidate.open("/signer")[".form"]
     fields = {**ELODIE, "family_name": name, "csrf_token": form.select("[name=csrf_token]")[0]["value"]}

@@ -1,4 +1,4 @@
-"""Certificates as rows: made when asked for, kept byte for byte, followed by the next one."""
+"""Certificates as rows: issued on request, stored byte for byte, replaced by the next one."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from tests.support.visitor import Visitor
 
 @pytest.fixture
 def own(candidate, deliver, mailbox):
-    """`/ma-signature` of somebody who took 1, 3 and 4, whose letter with the certificate has not left yet."""
+    """`/ma-signature` of a signatory of 1, 3 and 4, before the letter with the certificate is sent."""
     sign(candidate)
     deliver()
     return confirm(candidate, mailbox)
@@ -42,14 +42,14 @@ def download(page) -> bytes:
     return answer.response.data
 
 
-def test_nothing_is_issued_before_it_is_asked_for(app, own, candidate):
+def test_get_issues_no_certificate(app, own, candidate):
     assert rows(app) == []
     for path in ("/ma-signature/certificat", "/ma-signature/certificat.pdf"):
         assert candidate.open(path).url == "/ma-signature"
     assert rows(app) == []
 
 
-def test_asking_twice_gives_the_same_bytes(app, own, candidate, deliver, mailbox):
+def test_certificate_is_issued_once_and_served_byte_for_byte(app, own, candidate, deliver, mailbox):
     pdf = download(own)
     assert download(candidate.open("/ma-signature")) == pdf
     assert candidate.open("/ma-signature/certificat.pdf").response.data == pdf
@@ -61,14 +61,14 @@ def test_asking_twice_gives_the_same_bytes(app, own, candidate, deliver, mailbox
     assert row.number in PdfReader(BytesIO(pdf)).metadata.title
 
 
-def test_the_letter_issues_it_too(app, own, candidate, deliver, mailbox):
+def test_confirmation_letter_issues_the_certificate(app, own, candidate, deliver, mailbox):
     deliver()
     (enclosed,) = mailbox.letters[-1].iter_attachments()
     assert download(own) == enclosed.get_content()
     assert len(rows(app)) == 1
 
 
-def test_the_row_holds_all_that_it_says(app, own):
+def test_row_stores_the_whole_snapshot(app, own):
     download(own)
     (row,) = rows(app)
     read = Snapshot.from_json(row.content, number=row.number, issued_on=date(2026, 3, 1), url="")
@@ -88,7 +88,7 @@ def test_the_row_holds_all_that_it_says(app, own):
     assert json.loads(json.dumps(read.to_json())) == row.content
 
 
-def test_a_change_makes_the_next_one(app, own, candidate):
+def test_changed_signature_gets_a_new_certificate(app, own, candidate):
     first = download(own)
     page = change(candidate, 2)
     assert candidate.open("/ma-signature/certificat.pdf").url == "/ma-signature", "not what was signed"
@@ -100,14 +100,14 @@ def test_a_change_makes_the_next_one(app, own, candidate):
     assert present.content["taken"].keys() == {"1", "2", "3", "4"}
 
 
-def test_what_is_true_again_is_issued_already(app, own, candidate):
+def test_reverted_change_reuses_the_former_certificate(app, own, candidate):
     first = download(own)
     page = change(candidate, 2, 2)
     assert download(page) == first
     assert len(rows(app)) == 1
 
 
-def test_signing_again_makes_the_next_one(app, own, citizen, candidate, deliver, mailbox):
+def test_signing_again_gets_a_new_certificate(app, own, citizen, candidate, deliver, mailbox):
     first = download(own)
     sign(citizen, 9, list_name="Une autre liste")
     deliver()
@@ -116,7 +116,7 @@ def test_signing_again_makes_the_next_one(app, own, citizen, candidate, deliver,
     assert [row.content["list_name"] for row in rows(app)] == ["Ensemble pour demain", "Une autre liste"]
 
 
-def test_each_issue_is_in_the_journal(app, own):
+def test_journal_has_each_issue(app, own):
     download(own)
     download(own)
     with app.app_context():
@@ -124,13 +124,13 @@ def test_each_issue_is_in_the_journal(app, own):
     assert events.count("certified") == 1
 
 
-def test_read_here(own, candidate):
+def test_certificate_as_a_page(own, candidate):
     page = own.submit("#certificat button[formaction]")
     assert page.url == "/ma-signature/certificat"
     assert page.text(".certificate .name") == "Élodie Martin"
 
 
-def test_many_presses_make_one(app, own, candidate):
+def test_concurrent_requests_issue_one_certificate(app, own, candidate):
     """Fourteen presses at once, of which the first to be stored wins."""
     token = own["#certificat [name=csrf_token]"]["value"]
     cookie = candidate.client.get_cookie("paraphe")
@@ -155,7 +155,7 @@ def meanwhile(candidate: Visitor, act: Callable[[Visitor], object]) -> None:
         pool.submit(act, other).result()
 
 
-def test_a_change_while_it_is_drawn_is_not_overlooked(app, own, candidate, monkeypatch):
+def test_change_while_drawing_is_on_the_certificate(app, own, candidate, monkeypatch):
     draw = fast_pdf.draw_certificate
     drawn = []
 
@@ -172,7 +172,7 @@ def test_a_change_while_it_is_drawn_is_not_overlooked(app, own, candidate, monke
     assert len(rows(app)) == 1
 
 
-def test_giving_all_back_while_it_is_drawn(app, own, candidate, monkeypatch):
+def test_no_certificate_if_commitments_are_given_back_while_drawing(app, own, candidate, monkeypatch):
     draw = fast_pdf.draw_certificate
 
     def give_all_back(other):
@@ -189,7 +189,7 @@ def test_giving_all_back_while_it_is_drawn(app, own, candidate, monkeypatch):
     assert rows(app) == []
 
 
-def test_withdrawing_while_it_is_drawn(app, own, candidate, monkeypatch):
+def test_no_certificate_if_signature_is_withdrawn_while_drawing(app, own, candidate, monkeypatch):
     draw = fast_pdf.draw_certificate
 
     def slowly(snapshot):
@@ -202,7 +202,7 @@ def test_withdrawing_while_it_is_drawn(app, own, candidate, monkeypatch):
 
 
 @pytest.mark.parametrize(("module", "stage"), [(fast_pdf, "draw_certificate"), (seal, "seal_pdf")])
-def test_a_failed_certificate_is_said_and_the_signature_stands(
+def test_failed_certificate_answers_503_and_the_signature_stands(
     app, own, candidate, monkeypatch, module, stage
 ):
     def fail(*_, **__):
@@ -218,7 +218,7 @@ def test_a_failed_certificate_is_said_and_the_signature_stands(
     assert download(page).startswith(b"%PDF")
 
 
-def test_a_letter_waits_for_its_certificate(app, own, deliver, mailbox, later, monkeypatch):
+def test_letter_is_retried_if_its_certificate_fails(app, own, deliver, mailbox, later, monkeypatch):
     def fail(*_, **__):
         raise CertificateError("no")
 
@@ -230,7 +230,7 @@ def test_a_letter_waits_for_its_certificate(app, own, deliver, mailbox, later, m
     assert list(mailbox.letters[-1].iter_attachments())
 
 
-def test_a_letter_about_nothing_left_has_no_certificate(own, candidate, deliver, mailbox):
+def test_letter_without_commitments_has_no_certificate(own, candidate, deliver, mailbox):
     change(candidate, 1, 3, 4)
     assert deliver() == 1
     assert not list(mailbox.letters[-1].iter_attachments())
@@ -251,7 +251,7 @@ def test_another_edition_is_not_certified(app, own, candidate):
     assert download(candidate.open("/ma-signature")) == pdf
 
 
-def test_coming_back_finds_it(own, candidate, citizen, deliver, mailbox):
+def test_certificate_is_served_after_access_by_letter(own, candidate, citizen, deliver, mailbox):
     pdf = download(own)
     assert download(come_back(citizen, deliver, mailbox)) == pdf
 
@@ -307,13 +307,13 @@ def test_changes_of_the_commitments(app):
     assert not before.matches(after)
 
 
-def test_what_makes_no_difference():
+def test_snapshots_match_despite_number_day_and_campaign():
     later = replace(SAID, number="other", issued_on=date(2026, 4, 1), campaign="Autre", at="ailleurs")
     assert later.matches(SAID)
     assert list_changes(SAID, later) == []
 
 
-def test_signed_and_confirmed_has_one(app, candidate, deliver, mailbox):
+def test_confirmed_signature_has_one_certificate(app, candidate, deliver, mailbox):
     signed_and_confirmed(candidate, deliver, mailbox)
     with app.app_context():
         (signature,) = db.session.scalars(select(Signature))

@@ -1,4 +1,4 @@
-"""The key of the seal: made once, refused in words, replaced without losing what it sealed."""
+"""The seal key: created once, refused with a reason, replaced without losing the seals of former keys."""
 
 import errno
 import os
@@ -55,10 +55,10 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
-# Made at the first start
+# Created at the first start
 
 
-def test_it_is_made_once_and_kept_to_oneself(tmp_path):
+def test_key_file_is_created_once_and_private(tmp_path):
     path = tmp_path / "instance" / "seal.p12"
     keys = [read_or_create_key(path, "", make, NOW) for _ in range(2)]
     assert len({key.fingerprint for key in keys}) == 1
@@ -66,7 +66,7 @@ def test_it_is_made_once_and_kept_to_oneself(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_processes_that_start_together_agree(tmp_path):
+def test_concurrent_processes_create_one_key(tmp_path):
     path = tmp_path / "seal.p12"
     program = (
         "import sys, time; from datetime import UTC, datetime; from pathlib import Path\n"
@@ -96,7 +96,7 @@ def test_processes_that_start_together_agree(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_its_certificate_says_what_readers_want():
+def test_new_certificate_has_the_extensions_that_readers_need():
     key = generate_key("charte.example", "Adhérents", NOW)
     extensions = key.certificate.extensions
     usage = extensions.get_extension_for_class(x509.KeyUsage)
@@ -134,7 +134,7 @@ def test_long_names_are_cut_between_words(name, short):
     assert [a.value for a in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)] == [short]
 
 
-def test_the_passphrase_protects_it(tmp_path):
+def test_passphrase_protects_the_key_file(tmp_path):
     path = tmp_path / "seal.p12"
     key = read_or_create_key(path, SECRET, make, NOW)
     assert read_key(path, SECRET).fingerprint == key.fingerprint
@@ -146,7 +146,7 @@ def test_the_passphrase_protects_it(tmp_path):
         read_key(tmp_path / "open.p12", SECRET)
 
 
-# Refused in words
+# Unusable files
 
 P256 = ec.generate_private_key(ec.SECP256R1())
 OTHER = ec.generate_private_key(ec.SECP256R1())
@@ -166,11 +166,11 @@ def with_weak_key(private_key):
         (USUAL[:-1], "not a PKCS#12 file"),
         (USUAL[: len(USUAL) // 2], "not a PKCS#12 file"),
         (packed(P256, issue("x", P256), passphrase=b"another"), "its passphrase is another"),
-        (packed(None, issue("x", P256), passphrase=SECRET.encode()), "holds no private key"),
-        (packed(P256, passphrase=SECRET.encode()), "holds no certificate of its private key"),
+        (packed(None, issue("x", P256), passphrase=SECRET.encode()), "has no private key"),
+        (packed(P256, passphrase=SECRET.encode()), "has no certificate of its private key"),
         (
             packed(P256, None, [issue("x", OTHER)], passphrase=SECRET.encode()),
-            "holds no certificate of its private key",
+            "has no certificate of its private key",
         ),
         (with_weak_key(WEAK), "RSA of 2048 bits at least"),
         (with_weak_key(ec.generate_private_key(ec.SECP521R1())), "not P-256"),
@@ -187,7 +187,7 @@ def with_weak_key(private_key):
         ),
     ],
 )
-def test_what_cannot_seal_is_refused_in_words(tmp_path, content, reason):
+def test_unusable_key_file_raises_with_the_reason(tmp_path, content, reason):
     path = tmp_path / "seal.p12"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=reason) as refused:
@@ -198,15 +198,15 @@ def test_what_cannot_seal_is_refused_in_words(tmp_path, content, reason):
     assert path.read_bytes() == content
 
 
-def test_a_key_and_a_certificate_of_two_pairs_are_refused(monkeypatch):
+def test_key_and_certificate_of_two_pairs_raise(monkeypatch):
     other = pkcs12.PKCS12Certificate(issue("x", OTHER), None)  # most tools refuse to write such a file
     content = pkcs12.PKCS12KeyAndCertificates(P256, other, [])
     monkeypatch.setattr(pkcs12, "load_pkcs12", lambda *_: content)
-    with pytest.raises(ValueError, match="holds no certificate of its private key"):
+    with pytest.raises(ValueError, match="has no certificate of its private key"):
         parse_key(b"", "")
 
 
-def test_a_folder_that_is_none_is_refused_in_words(tmp_path):
+def test_missing_folder_raises_with_the_reason(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("nowhere")
@@ -219,7 +219,7 @@ def test_a_folder_that_is_none_is_refused_in_words(tmp_path):
             read_or_create_key(tmp_path / name, "", make, NOW)
 
 
-def test_a_key_that_others_own_is_refused_in_words(tmp_path, monkeypatch):
+def test_unreadable_key_file_raises_with_the_reason(tmp_path, monkeypatch):
     read_or_create_key(tmp_path / "seal.p12", "", make, NOW)
 
     def refuse(path, *_, **__):  # the tests may run as root, who reads everything
@@ -231,7 +231,7 @@ def test_a_key_that_others_own_is_refused_in_words(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_former_certificates_that_cannot_be_read_are_not_forgotten(tmp_path, content):
+def test_unreadable_former_certificates_raise(tmp_path, content):
     read_or_create_key(tmp_path / "seal.p12", "", make, NOW)
     (tmp_path / "seal-former.pem").write_bytes(content)
     with pytest.raises(ConfigError, match=r"seal-former.pem cannot be read as certificates") as refused:
@@ -244,7 +244,7 @@ def test_former_certificates_that_cannot_be_read_are_not_forgotten(tmp_path, con
     [P256, ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 2048)],
     ids=["P-256", "P-384", "RSA"],
 )
-def test_a_bought_key_drops_in(tmp_path, private_key):
+def test_bought_key_is_read_with_its_chain(tmp_path, private_key):
     (tmp_path / "seal.p12").write_bytes(bought(private_key, SECRET.encode()))
     key = read_or_create_key(tmp_path / "seal.p12", SECRET, make, NOW)
     assert key.organisation == "Acheteur"
@@ -253,10 +253,10 @@ def test_a_bought_key_drops_in(tmp_path, private_key):
     assert x509.load_pem_x509_certificates(key.pem()) == [key.certificate, *key.chain]
 
 
-# What a start says
+# The log of a start
 
 
-def test_a_start_says_what_needs_somebody(tmp_path, caplog):
+def test_start_logs_permissions_and_expiry(tmp_path, caplog):
     path = tmp_path / "seal.p12"
 
     def said(**later):
@@ -280,7 +280,7 @@ def test_a_start_says_what_needs_somebody(tmp_path, caplog):
     assert "others may read it" in message
 
 
-# In the application
+# In the application and its commands
 
 
 @pytest.fixture
@@ -299,7 +299,7 @@ def path(tmp_path):
     return tmp_path / "seal.p12"
 
 
-def test_an_application_has_its_key(app, path):
+def test_application_reads_its_key(app, path):
     with app.app_context():
         assert seal_key.organisation == "les adhérents Dordogne de la CRESS Nouvelle-Aquitaine"
         assert seal_key.certificate.subject.rfc4514_string().startswith("CN=localhost,")
@@ -307,7 +307,7 @@ def test_an_application_has_its_key(app, path):
         assert check_seal(seal_pdf(PDF, seal_key, number=generate_number()), seal_key.certificates).numbers
 
 
-def test_the_factory_reads_no_key_but_the_server_does(site, path):
+def test_create_app_reads_no_key_but_wsgi_does(site, path):
     path.write_bytes(b"junk")
     environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
     command = [sys.executable, "-c", "import app; app.create_app(); import wsgi"]
@@ -319,7 +319,7 @@ def test_the_factory_reads_no_key_but_the_server_does(site, path):
     assert run.stderr.count("\n") == 1
 
 
-def test_it_starts_in_a_daemon_of_a_server(site):
+def test_wsgi_starts_in_a_daemon_process(site):
     """Of `multiprocessing`, that is: it may have no children by the same means."""
     program = (
         "from multiprocessing import Process\n"
@@ -332,7 +332,7 @@ def test_it_starts_in_a_daemon_of_a_server(site):
 
 
 @pytest.mark.parametrize("former", [[], [make().certificate]])
-def test_a_server_seals_with_the_key_of_its_start(site, path, former):
+def test_replaced_key_file_is_used_from_the_next_start(site, path, former):
     key = make()
     path.write_bytes(packed(key.private_key, key.certificate))
     if former:
@@ -349,17 +349,17 @@ def test_a_server_seals_with_the_key_of_its_start(site, path, former):
     assert run.stdout.split() == [key.fingerprint, *(str(one.serial_number) for one in former)]
 
 
-def test_a_server_that_cannot_start_says_why(site, path):
+def test_gunicorn_logs_why_it_cannot_start(site, path):
     path.write_bytes(b"junk")
     environment = {**site.environment, "FLASK_SEAL_FILE": str(path)}
-    command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "wsgi:app"]
+    command = [sys.executable, "-m", "gunicorn", "--workers", "1", "--bind", "127.0.0.1:0", "wsgi:app"]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     assert run.returncode
     assert "Error: The key of the seal" in run.stderr
     assert run.stderr.count("Traceback") <= 1, "gunicorn's own, when a worker does not boot"
 
 
-def test_workers_made_one_key(site):
+def test_gunicorn_workers_create_one_key(site):
     assert [file.name for file in site.folder.glob("seal*")] == ["seal.p12"]
     subject = read_key(site.folder / "seal.p12", "").certificate.subject
     assert subject.rfc4514_string().startswith("CN=127.0.0.1,")
@@ -375,7 +375,7 @@ def test_show(flask, path):
         assert words in said
 
 
-def test_create_keeps_what_was(flask, path):
+def test_create_backs_up_the_former_key(flask, path):
     before = read_or_create_key(path, "", make, NOW)
     content = path.read_bytes()
     sealed = seal_pdf(PDF, before, number=generate_number())
@@ -402,7 +402,7 @@ def test_create_keeps_what_was(flask, path):
     assert len(list(path.parent.glob("seal-2*.p12"))) == 2
 
 
-def test_create_is_the_way_out(flask, path):
+def test_create_replaces_an_unusable_key(flask, path):
     path.write_bytes(b"junk")
     path.chmod(0o644)
     assert "cannot be used" in flask("show").output
@@ -447,12 +447,12 @@ def test_import_asks_no_passphrase_that_it_was_given(flask, path, tmp_path):
     [
         (b"junk", "not a PKCS#12 file"),
         (bought(P256, b"theirs"), "its passphrase is another"),
-        (packed(P256), "holds no certificate"),
+        (packed(P256), "has no certificate"),
         (bought(P256, usage=["digital_signature"]), "does not seal"),
         (bought(P256, usage=["key_encipherment"], purpose=ExtendedKeyUsageOID.SERVER_AUTH), "does not seal"),
     ],
 )
-def test_import_tries_before_it_replaces(flask, path, tmp_path, content, reason):
+def test_import_seals_once_before_it_replaces_the_key(flask, path, tmp_path, content, reason):
     read_or_create_key(path, "", make, NOW)
     before = path.read_bytes()
     delivered = tmp_path / "delivered.p12"
@@ -464,7 +464,7 @@ def test_import_tries_before_it_replaces(flask, path, tmp_path, content, reason)
     assert {file.name for file in tmp_path.glob("*.p12")} == {"seal.p12", "delivered.p12"}
 
 
-def test_create_forgets_no_former_certificate(flask, path):
+def test_create_raises_if_former_certificates_are_unreadable(flask, path):
     read_or_create_key(path, "", make, NOW)
     path.with_name("seal-former.pem").write_bytes(b"junk")
     before = path.read_bytes()
@@ -474,7 +474,7 @@ def test_create_forgets_no_former_certificate(flask, path):
     assert path.read_bytes() == before
 
 
-def test_a_bad_passphrase_stays_out_of_what_is_said(tmp_path):
+def test_error_does_not_show_the_passphrase(tmp_path):
     with pytest.raises(ValueError, match="it is not a PKCS#12 file") as refused:
         parse_key(USUAL, "autre secret")
     assert "secret" not in str(refused.value)

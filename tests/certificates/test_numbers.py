@@ -5,7 +5,7 @@ import random
 from app.certificates.numbers import ALPHABET, generate_number, parse_number
 
 
-def test_a_number_is_read_however_it_is_typed():
+def test_number_is_parsed_in_any_spelling():
     number = generate_number()
     assert len(number) == len("XXXX-XXXX-XXXX")
     for typed in (number, number.lower(), number.replace("-", ""), number.replace("-", " "), f" {number} "):
@@ -28,12 +28,12 @@ def test_any_two_swapped_characters_are_caught():
         assert swapped == number or parse_number("".join(swapped)) is None
 
 
-def test_what_cannot_be_a_number_is_none():
+def test_invalid_number_is_none():
     for typed in ("", "-", "AAAA", "0000-0000-0000", "É" * 12, "A" * 5000):
         assert parse_number(typed) is None
 
 
-def test_what_comes_before_may_be_copied_too():
+def test_number_is_parsed_with_the_text_before_it():
     number = generate_number()
     wide = "".join(chr(ord(c) + 0xFEE0) for c in number)
     for typed in (

@@ -122,7 +122,7 @@ def test_each_commitment_is_printed_once_to_the_letter(words, taken):
 
 
 @pytest.mark.poppler
-def test_somebody_without_a_list(words):
+def test_signature_without_a_list(words):
     snapshot = replace(SNAPSHOT, list_name=None, role="élu·e", taken={4: date(2026, 3, 1)})
     text = words(draw_certificate(snapshot))
     assert "élu·e au Bugue a signé 1 engagement sur 10" in text
@@ -135,7 +135,7 @@ def test_a_member_of_a_list_is_not_said_to_lead_it(words):
     assert "colistier·ère, liste « Le Printemps des communs » au Bugue" in text
 
 
-def test_the_document_names_itself(written):
+def test_document_has_title_author_and_subject(written):
     properties = dict(PdfReader(written(draw_certificate(SNAPSHOT))).metadata)
     assert properties["/Title"] == "Certificat d’engagement n° 7K4M-92XQ-PTB3"
     assert properties["/Author"] == CHARTER.organisation
@@ -146,7 +146,7 @@ def test_the_document_names_itself(written):
 
 
 @pytest.mark.poppler
-def test_charter_is_whole(words):
+def test_charter_has_its_whole_text(words):
     text = words(draw_charter(CHARTER, SITE))
     contacts = [f"{contact.name}, {contact.email}" for contact in CHARTER.contacts]
     commitments = [commitment.text for commitment in CHARTER.commitments]
@@ -192,7 +192,7 @@ def test_documents_are_in_french(written, draw, url):
 
 @pytest.mark.poppler
 @BOTH
-def test_only_our_faces_are_embedded(written, draw, url):
+def test_only_our_fonts_are_embedded(written, draw, url):
     listed = poppler("pdffonts", written(draw())).splitlines()[2:]
     embedded = {line.split()[0].partition("+")[2] for line in listed if line.split()[-5] == "yes"}
     assert embedded == {
@@ -217,7 +217,7 @@ def test_every_word_is_drawn_in_an_embedded_font(written, name):
     assert all("/FontFile2" in font["/FontDescriptor"] for font in used)
 
 
-# Whatever somebody is called
+# Hostile and long names
 
 
 HOSTILE = {
@@ -254,7 +254,7 @@ def test_a_name_is_only_a_name(words, pages, boxes, name):
 @pytest.mark.parametrize(
     "name", ["Jo Lé", LONG_NAME, f"{'W' * 60} {'W' * 60}"], ids=["short", "long", "wide"]
 )
-def test_everything_holds_on_the_page(pages, boxes, taken, list_name, name):
+def test_longest_texts_fit_on_the_page(pages, boxes, taken, list_name, name):
     snapshot = replace(
         SNAPSHOT,
         full_name=name,
@@ -287,7 +287,7 @@ def test_names_of_europe_are_read_back(words, name):
 
 @pytest.mark.poppler
 @pytest.mark.parametrize("name", ["محمد علي", "日本 太郎", "Zoé 😀", "\ud800", "a\x00b", ""])
-def test_what_the_form_refuses_breaks_nothing(pages, name):
+def test_unprintable_names_are_drawn_on_one_page(pages, name):
     assert pages(draw_certificate(replace(SNAPSHOT, full_name=name, list_name=name))) == 1
 
 
@@ -295,7 +295,7 @@ def name_lines(name):
     return certificate_values(replace(SNAPSHOT, full_name=name))["names"]
 
 
-def test_a_name_is_as_large_as_it_holds():
+def test_name_is_as_large_as_it_fits():
     (short,) = name_lines("Zoé Lé")
     (middle,) = name_lines("Anne-Sophie Vandenbroucke-Delahousse de Montferrand")
     first, second = name_lines(LONG_NAME)
@@ -305,7 +305,7 @@ def test_a_name_is_as_large_as_it_holds():
     assert f"{first.text} {second.text}" == LONG_NAME
 
 
-def test_one_face_draws_a_whole_name():
+def test_one_font_draws_a_whole_name():
     assert name_lines("Zoë Łukasiewicz")[0].font == "Titre"
     assert name_lines("Zoë Ґанок")[0].font == "Secours"
 
@@ -313,7 +313,7 @@ def test_one_face_draws_a_whole_name():
 # What can be printed
 
 
-def test_coverage_is_what_the_face_covers():
+def test_coverage_file_lists_the_characters_of_the_font():
     with TTFont(ASSETS / "fonts" / "NotoSans-Bold.ttf") as font:
         covered = {
             point
@@ -330,7 +330,7 @@ def test_coverage_is_what_the_face_covers():
 @pytest.mark.parametrize(
     "face", ["BricolageGrotesque-48pt-ExtraBold.ttf", "AtkinsonHyperlegibleNext-Bold.ttf"]
 )
-def test_coverage_holds_every_letter_of_the_other_faces(face):
+def test_coverage_includes_every_letter_of_the_other_fonts(face):
     with TTFont(ASSETS / "fonts" / face) as font:
         letters = "".join(chr(point) for point in font.getBestCmap() if chr(point).isalpha())
     assert missing_characters(letters) == []
@@ -341,7 +341,7 @@ def test_missing_characters():
     assert missing_characters("é日本日\u202e😀\n") == ["日", "本", "\u202e", "😀", "\n"]
 
 
-def test_coverage_needs_no_pdf_library():
+def test_glyphs_imports_no_pdf_library():
     program = "import sys, app.certificates.glyphs as g; g.missing_characters('é'); print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, text=True
@@ -350,7 +350,7 @@ def test_coverage_needs_no_pdf_library():
     assert not {"reportlab", "xhtml2pdf", "fontTools"} & set(run.stdout.split())
 
 
-# What drawing may reach, and when it must fail
+# Files, network and errors
 
 
 def test_drawing_opens_only_our_files():
@@ -396,7 +396,7 @@ def test_a_plain_body_is_drawn(draw_body):
         "<p>1</p><pdf:nextpage/><p>2</p>",
     ],
 )
-def test_a_document_that_lacks_something_is_refused(draw_body, body):
+def test_incomplete_document_raises(draw_body, body):
     with pytest.raises(CertificateError):
         draw_body(body)
 

@@ -1,4 +1,4 @@
-"""The seal: what readers say of it, what no longer passes for ours, and what sealing never does."""
+"""The seal: PDF readers validate it, the check detects every change, and errors seal nothing."""
 
 import asyncio
 import random
@@ -92,10 +92,10 @@ def verdict(file, key=KEY):
     return check_seal(file, key.certificates).verdict
 
 
-# What readers say
+# What PDF readers say
 
 
-def test_pyhanko_finds_it_valid_whole_and_certified(certificate, sealed_certificate):
+def test_pyhanko_validates_the_seal(certificate, sealed_certificate):
     embedded = read(sealed_certificate)
     status = validate_pdf_signature(embedded, offline(KEY.certificate))
     assert status.bottom_line
@@ -111,19 +111,19 @@ def test_pyhanko_finds_it_valid_whole_and_certified(certificate, sealed_certific
     assert sealed_certificate.startswith(certificate)
 
 
-def test_the_number_is_in_plain(sealed_certificate):
+def test_reason_has_the_number_in_plain_text(sealed_certificate):
     assert b"/Reason (Certificat %b)\n" % NUMBER.encode() in sealed_certificate
     assert read(sealed_certificate).sig_object["/Reason"] == f"Certificat {NUMBER}"
 
 
-def test_the_document_still_names_itself(sealed_certificate):
+def test_sealed_document_keeps_title_and_author(sealed_certificate):
     properties = PdfReader(BytesIO(sealed_certificate)).metadata
     assert properties["/Title"] == f"Certificat d’engagement n° {NUMBER}"
     assert properties["/Author"] == SNAPSHOT.organisation
 
 
 @pytest.mark.poppler
-def test_poppler_finds_it_valid_and_whole(sealed_certificate, tmp_path):
+def test_poppler_validates_the_seal(sealed_certificate, tmp_path):
     (tmp_path / "certificate.pdf").write_bytes(sealed_certificate)
     said = poppler("pdfsig", "-nocert", tmp_path / "certificate.pdf")
     assert "Signature Validation: Signature is Valid." in said
@@ -134,10 +134,10 @@ def test_poppler_finds_it_valid_and_whole(sealed_certificate, tmp_path):
 
 @pytest.fixture
 def trusted(tmp_path):
-    """Ask poppler about a file, as the documentation says to, with only our certificate to trust."""
+    """Run the commands of docs/checking-certificates.md on a file, with only our certificate to trust."""
     (tmp_path / "certificat-organisation.pem").write_bytes(KEY.pem())
-    readme = (ROOT / "docs" / "checking-certificates.md").read_text(encoding="utf-8")
-    (commands,) = re.findall(r"```sh\n(mkdir confiance\n.*?)```", readme, re.S)
+    page = (ROOT / "docs" / "checking-certificates.md").read_text(encoding="utf-8")
+    (commands,) = re.findall(r"```sh\n(mkdir confiance\n.*?)```", page, re.S)
 
     def ask(file):
         (tmp_path / "certificat.pdf").write_bytes(file)
@@ -152,7 +152,7 @@ def trusted(tmp_path):
 
 @pytest.mark.poppler
 @pytest.mark.nss
-def test_poppler_trusts_it_as_the_guide_says(trusted, sealed_certificate, tmp_path):
+def test_poppler_trusts_the_seal_with_the_documented_commands(trusted, sealed_certificate, tmp_path):
     said = trusted(sealed_certificate)
     assert "Signature is Valid" in said
     assert "Total document signed" in said
@@ -167,10 +167,10 @@ def test_poppler_trusts_it_as_the_guide_says(trusted, sealed_certificate, tmp_pa
     assert "Certificate is Trusted" in trusted(sealed_certificate), "by a key that was replaced since"
 
 
-# What is found in a file that comes back
+# The check of an uploaded file
 
 
-def test_a_file_that_we_sealed_is_intact(sealed_certificate):
+def test_sealed_file_is_intact(sealed_certificate):
     finding = check_seal(sealed_certificate, KEY.certificates)
     assert finding.verdict is Verdict.INTACT
     assert finding.numbers[0] == NUMBER
@@ -181,7 +181,7 @@ def changed(file, position, random):
 
 
 @pytest.mark.parametrize("part", ["file", "signature", "padding", "around"])
-def test_one_byte_is_enough(sealed_certificate, part):
+def test_any_changed_byte_breaks_the_seal(sealed_certificate, part):
     start, end, der = signature_in(sealed_certificate)
     first, last = {
         "file": (0, len(sealed_certificate)),
@@ -195,7 +195,7 @@ def test_one_byte_is_enough(sealed_certificate, part):
     assert {verdict(file) for file in files} == {Verdict.BROKEN}
 
 
-def test_digits_of_the_signature_are_spelt_in_one_way():
+def test_lower_case_digits_break_the_seal():
     start, end, _ = signature_in(SEALED)
     assert verdict(SEALED[:start] + SEALED[start:end].lower() + SEALED[end:]) is Verdict.BROKEN
 
@@ -226,7 +226,7 @@ def test_an_appended_update_is_refused(update):
     assert verdict(file) is Verdict.BROKEN
 
 
-def test_a_range_that_leaves_something_out_is_refused():
+def test_byte_range_that_omits_bytes_breaks_the_seal():
     start, end, _ = signature_in(SEALED)
     size = len(SEALED)
     for file, ranges in (
@@ -250,12 +250,12 @@ def test_a_signature_moved_to_another_document_is_refused(certificate):
     assert verdict(b"%PDF-1.4\n" + SEALED) is Verdict.BROKEN
 
 
-def test_the_seal_of_somebody_else_is_not_ours():
+def test_seal_of_another_key_is_broken():
     assert verdict(seal_pdf(PDF, fresh_key(), number=NUMBER)) is Verdict.BROKEN  # it claims to be
 
 
 @pytest.mark.parametrize("file", [b"", PDF, b"Certificat " + NUMBER.encode(), SEALED[: len(PDF)]])
-def test_a_file_without_a_seal_is_nothing(file):
+def test_file_without_a_seal(file):
     assert verdict(file) is Verdict.NONE
 
 
@@ -301,24 +301,24 @@ def change_the_version(signed):
 
 
 @pytest.mark.parametrize("change", [add_an_attribute, add_a_certificate, change_the_version])
-def test_what_no_signature_covers_may_not_change_either(change):
+def test_changed_unsigned_part_breaks_the_seal(change):
     file = spoilt(change)
     assert validate_pdf_signature(read(file), offline(KEY.certificate)).bottom_line
     assert verdict(file) is Verdict.BROKEN
 
 
-def test_the_same_written_again_is_the_same():
+def test_rewritten_signature_is_identical():
     assert spoilt(lambda signed: None) == SEALED
 
 
-def test_numbers_are_told_each_once_and_only_five():
+def test_check_returns_each_number_once_and_at_most_five():
     numbers = [generate_number() for _ in range(7)]
     text = " ".join(["2222-2222-2223", *numbers[:3], *numbers]).encode()
     assert check_seal(text, []).numbers == tuple(numbers[:5])
     assert check_seal(text.replace(b"-", b"--") + b"A%bA" % numbers[0].encode(), []).numbers == ()
 
 
-def test_hostile_files_take_little(tmp_path, monkeypatch):
+def test_hostile_files_take_little_time_and_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(sealing, "SIGNATURE_ROOM", 32768)  # as much as with a timestamp
     (tmp_path / "sealed.pdf").write_bytes(seal_pdf(PDF, KEY, number=NUMBER))
     (tmp_path / "ours.pem").write_bytes(KEY.pem())
@@ -337,13 +337,13 @@ def test_hostile_files_take_little(tmp_path, monkeypatch):
 
 @given(st.binary(max_size=2000))
 @settings(max_examples=50)
-def test_no_file_breaks_it(content):
+def test_random_file_raises_nothing(content):
     assert verdict(content) is Verdict.NONE
 
 
 @given(st.binary(min_size=1, max_size=500), st.integers(0, 300))
 @settings(max_examples=100)
-def test_no_signature_breaks_it(content, position):
+def test_random_signature_raises_nothing(content, position):
     der = signature_in(SEALED)[2]
     for other in (content, b"\x30\x82" + len(content).to_bytes(2) + content, der[:position] + content):
         assert verdict(file_around(other + der[len(other) :])) is Verdict.BROKEN
@@ -353,13 +353,13 @@ def test_no_signature_breaks_it(content, position):
 
 
 @pytest.mark.parametrize("pdf", [b"", b"%PDF-1.4\n", PDF[:-40], SEALED, b"A" * 5000])
-def test_what_cannot_be_sealed_is_refused(pdf):
+def test_invalid_pdf_is_not_sealed(pdf):
     with pytest.raises(SealError):
         seal_pdf(pdf, KEY, number=NUMBER)
 
 
 @pytest.mark.parametrize("number", ["", "7K4M", f"{NUMBER})", "7k4m-92xq-ptb8"])
-def test_only_numbers_are_told(number):
+def test_invalid_number_is_not_sealed(number):
     with pytest.raises(SealError, match="not the number"):
         seal_pdf(PDF, KEY, number=number)
 
@@ -371,13 +371,13 @@ def test_a_certificate_out_of_its_time_does_not_seal(later, days):
         seal_pdf(PDF, KEY, number=NUMBER)
 
 
-def test_our_clock_says_whether_it_is_time(later):
+def test_certificate_validity_is_checked_with_our_clock(later):
     key = generate_key("charte.example", ORGANISATION, datetime.now(UTC) + timedelta(days=20))
     later(days=20)
     assert verdict(seal_pdf(PDF, key, number=NUMBER), key) is Verdict.INTACT
 
 
-def test_a_signature_that_does_not_verify_stays_here(monkeypatch):
+def test_unverified_signature_raises(monkeypatch):
     async def sign(self, data, digest_algorithm, dry_run=False):
         return KEY.private_key.sign(b"something else", ec.ECDSA(SHA256()))
 
@@ -386,7 +386,7 @@ def test_a_signature_that_does_not_verify_stays_here(monkeypatch):
         seal_pdf(PDF, KEY, number=NUMBER)
 
 
-def test_a_seal_that_we_would_not_know_stays_here(monkeypatch):
+def test_unrecognised_seal_raises(monkeypatch):
     monkeypatch.setattr(sealing, "_is_intact", lambda *_: False)
     with pytest.raises(SealError, match="recognise"):
         seal_pdf(PDF, KEY, number=NUMBER)
@@ -395,7 +395,7 @@ def test_a_seal_that_we_would_not_know_stays_here(monkeypatch):
 @pytest.mark.parametrize(
     "weakness", [{"certify": False}, {"docmdp_permissions": MDPPerm.FILL_FORMS}], ids=lambda w: next(iter(w))
 )
-def test_a_seal_that_allows_changes_stays_here(monkeypatch, weakness):
+def test_seal_that_allows_changes_raises(monkeypatch, weakness):
     strong = sealing.PdfSignatureMetadata
     monkeypatch.setattr(sealing, "PdfSignatureMetadata", lambda **options: strong(**options | weakness))
     with pytest.raises(SealError, match="allows changes"):
@@ -444,10 +444,10 @@ def test_an_authority_in_our_chain_does_not_seal_for_us(monkeypatch):
     assert verdict(file, replace(KEY, chain=authority.certificates)) is Verdict.BROKEN
 
 
-# The time, by a third party
+# Timestamps
 
 
-def test_a_seal_may_be_stamped(authority):
+def test_seal_with_timestamp(authority):
     file = seal_pdf(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
     trust = ValidationContext(trust_roots=[authority.certificate], allow_fetching=False)
     status = validate_pdf_signature(read(file), offline(KEY.certificate), trust)
@@ -477,7 +477,7 @@ def test_a_seal_may_be_stamped(authority):
         TimestampAuthority.answer_late,
     ],
 )
-def test_an_authority_that_fails_delays_the_seal(authority, monkeypatch, answer):
+def test_failing_authority_delays_the_seal(authority, monkeypatch, answer):
     monkeypatch.setattr(sealing, "AUTHORITY_TIMEOUT", 0.3)
     authority.answer = answer.__get__(authority)
     with pytest.raises(SealDelayed, match="timestamp authority"):
@@ -485,14 +485,14 @@ def test_an_authority_that_fails_delays_the_seal(authority, monkeypatch, answer)
     assert authority.asked == 1
 
 
-def test_an_authority_that_is_down_delays_the_seal(authority):
+def test_unreachable_authority_delays_the_seal(authority):
     authority.shutdown()
     authority.server_close()
     with pytest.raises(SealDelayed, match="timestamp authority"):
         seal_pdf(PDF, KEY, number=NUMBER, timestamp_url=authority.url)
 
 
-def test_an_authority_that_failed_is_left_alone_for_a_minute(authority, monkeypatch):
+def test_failed_authority_is_not_asked_again_for_a_minute(authority, monkeypatch):
     authority.answer = authority.refuse
     for _ in range(3):
         with pytest.raises(SealDelayed, match="timestamp authority"):
@@ -522,10 +522,10 @@ def test_one_thread_at_a_time_waits_for_the_authority(authority):
     assert authority.asked == 1
 
 
-# What sealing does besides: nothing
+# Threads and side effects
 
 
-def test_many_seal_at_once():
+def test_concurrent_seals():
     numbers = [generate_number() for _ in range(48)]
     with ThreadPoolExecutor(8) as pool:
         sealed = list(pool.map(lambda number: seal_pdf(PDF, KEY, number=number), numbers))

@@ -118,7 +118,7 @@ def test_restore_brings_back_rows_keys_and_erasure_log(place, mailbox, tmp_path,
     number = populate(source, mailbox)
     with source.app_context():
         fingerprint, moment = seal_key.fingerprint, now()
-        old = replace_key(key_path(), generate_site_key().pkcs12(""), seal_key, moment)
+        old = replace_key(key_path(), generate_site_key().to_pkcs12(""), seal_key, moment)
     said = run(source, "backup", file)
     assert said == f"{file}: 5 signatures\n"
     assert file.stat().st_mode & 0o777 == 0o600

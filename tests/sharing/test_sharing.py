@@ -1,11 +1,10 @@
-"""What other sites, networks and walls show of a signature: only what is public, as it stands."""
+"""Badge, picture and poster show what is public of a signature, as it stands."""
 
 import io
 import subprocess
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,16 +15,15 @@ from pypdf import PdfReader
 
 from app.certificates.fonts import BOLD, FALLBACK, TITLE, set_line, set_name
 from app.certificates.glyphs import missing_characters
-from app.content.charter import load_charter
 from app.sharing import badge
 from app.sharing.badge import draw_badge
 from app.sharing.card import Card
 from app.sharing.picture import PAPER, draw_picture
 from app.sharing.poster import draw_poster
+from tests.support.documents import CHARTER
 from tests.support.hostile_names import NAMES
 from tests.support.journeys import ELODIE, change, sign, signed_and_confirmed
 
-CHARTER = load_charter(Path(__file__).parents[2] / "app/content/charter.toml")
 CARD = Card(
     site="Charte ESS Dordogne",
     campaign=CHARTER.campaign.name,
@@ -73,7 +71,7 @@ def parsed(svg):
 # The page
 
 
-def test_the_page_has_all_of_it(own, kit, citizen):
+def test_page_links_and_pictures(own, kit, citizen):
     assert own["section[aria-labelledby=sharing-title] a"]["href"] == "/ma-signature/partager"
     assert citizen.open(kit["main > .page > p > a[href^=http]"]["href"]).text("h1") == "Élodie Martin"
     for image in kit.soup.select("main img"):
@@ -107,7 +105,7 @@ def test_the_snippet_is_a_link_and_a_picture(kit, citizen):
     assert citizen.open(link["href"]).text("h1") == "Élodie Martin"
     assert citizen.open(image["src"]).response.mimetype == "image/svg+xml"
     assert "Élodie Martin" in image["alt"]
-    # Where the picture no longer names anybody, these words must not go on saying that they signed.
+    # Once the picture is empty, these words must not say that the person signed.
     assert "engagements sur" not in image["alt"]
     assert "a signé" not in image["alt"]
 
@@ -121,7 +119,7 @@ def test_a_list_name_is_only_words_in_the_snippet(candidate, deliver, mailbox):
 
 
 @pytest.mark.parametrize("path", ["/ma-signature/partager", "/ma-signature/affiche.pdf"])
-def test_it_is_for_its_owner(candidate, citizen, path):
+def test_sharing_requires_a_signatory(candidate, citizen, path):
     sign(candidate)
     for visitor in (candidate, citizen):
         assert visitor.open(path).url == "/retrouver"
@@ -130,7 +128,7 @@ def test_it_is_for_its_owner(candidate, citizen, path):
 # Public, or not
 
 
-def test_nothing_is_shown_before_it_is_public(app, candidate, citizen):
+def test_pending_signature_has_no_badge_or_picture(app, candidate, citizen):
     sign(candidate)
     with candidate.client.session_transaction() as session:
         code = session["pending"]
@@ -140,7 +138,7 @@ def test_nothing_is_shown_before_it_is_public(app, candidate, citizen):
         assert "Martin" not in page.response.text
 
 
-def test_what_is_given_back_is_gone_at_once(kit, candidate, citizen):
+def test_badge_is_gone_once_commitments_are_given_back(kit, candidate, citizen):
     code = code_of(kit)
     page = change(candidate, 1, 3, 4)
     assert "section[aria-labelledby=sharing-title]" not in page
@@ -155,7 +153,7 @@ def test_what_is_given_back_is_gone_at_once(kit, candidate, citizen):
         assert "il n’y a rien à partager" in answer.text()
 
 
-def test_what_is_withdrawn_is_gone_at_once(kit, candidate, citizen):
+def test_badge_is_gone_once_signature_is_withdrawn(kit, candidate, citizen):
     candidate.open("/ma-signature/retirer").submit("main form")
     for name in ("badge.svg", "image.png"):
         answer = citizen.open(f"/signataires/{code_of(kit)}/{name}")
@@ -165,7 +163,7 @@ def test_what_is_withdrawn_is_gone_at_once(kit, candidate, citizen):
         assert candidate.open(f"/ma-signature/{path}").url == "/retrouver"
 
 
-def test_the_badge_of_nobody_tells_nothing(kit, candidate, citizen):
+def test_empty_badge_is_the_same_for_gone_and_unknown_signatures(kit, candidate, citizen):
     change(candidate, 1, 3, 4)
     gone = citizen.open(f"/signataires/{code_of(kit)}/badge.svg").response
     never = citizen.open("/signataires/0123456789abcdef0123/badge.svg").response
@@ -177,7 +175,7 @@ def test_the_badge_of_nobody_tells_nothing(kit, candidate, citizen):
 # The badge
 
 
-def test_the_badge_says_what_stands_now(kit, candidate, citizen):
+def test_badge_shows_the_current_commitments(kit, candidate, citizen):
     path = f"/signataires/{code_of(kit)}/badge.svg"
     before = parsed(citizen.open(path).response.data)
     assert before.findtext(f"{SVG}title") == "Élodie Martin a signé 3 engagements sur 10"
@@ -189,7 +187,7 @@ def test_the_badge_says_what_stands_now(kit, candidate, citizen):
 
 @pytest.mark.parametrize("name", ["badge.svg", "image.png"])
 @pytest.mark.parametrize("encoding", ["identity", "br"])
-def test_who_has_it_already_gets_no_second_copy(kit, candidate, citizen, name, encoding):
+def test_conditional_request_answers_304(kit, candidate, citizen, name, encoding):
     path, headers = f"/signataires/{code_of(kit)}/{name}", {"Accept-Encoding": encoding}
     first = citizen.client.get(path, headers=headers)
     assert "Set-Cookie" not in first.headers
@@ -215,7 +213,7 @@ def test_eight_threads_draw_the_same_letters(app):
             assert list(pool.map(draw, names * 4)) == expected * 4
 
 
-def test_the_badge_asks_for_nothing_else(drawing):
+def test_badge_loads_no_other_file(drawing):
     root = parsed(draw_badge(CARD))
     allowed = {"svg", "title", "desc", "g", "path", "rect", "circle"}
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= allowed
@@ -277,7 +275,7 @@ def test_a_name_stays_between_the_margins(name):
         assert all(near(colour, paper) for _, colour in colours), margin
 
 
-def test_one_face_sets_a_whole_name():
+def test_one_font_sets_a_whole_name():
     assert set_line("Zoé", TITLE, size=20, width=500).font == TITLE
     assert set_line("Zoé Ελένη", TITLE, size=20, width=500).font == FALLBACK
     assert set_line("Zoé Ελένη", BOLD, size=20, width=500).font == FALLBACK

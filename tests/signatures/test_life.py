@@ -371,7 +371,7 @@ class Life(RuleBasedStateMachine):
         silent = charter.campaign.silence_until(self.now())
         self.seen["waited"] += bool(waiting and silent)
         rows = {row.id: row for row in db.session.scalars(select(Signature))}
-        lines = read_entries(db.session(), list(rows))
+        lines = read_entries(db.session.connection(), list(rows))
         for signature_id in rows.keys() - waiting:
             row = rows[signature_id]
             wanted = expected_entry(row, {n: pledge.taken_at for n, pledge in row.pledges.items()})

@@ -1,4 +1,4 @@
-"""Connections to a real server: a browser with one of them, many browsers at once, raw bytes."""
+"""Clients of a real server: a browser, many browsers at once, raw bytes."""
 
 import http.client
 import re
@@ -25,7 +25,9 @@ class Wire:
 
     def send(self, method: str, path: str, fields: dict[str, str] | None = None) -> None:
         """Send one request, and do not wait for its answer."""
-        headers = {"Cookie": self.cookie, "HX-Request": "true", "HX-Request-Type": "partial"}
+        # A connection for each request, as nginx opens them: gunicorn closes an idle one after two seconds.
+        headers = {"Cookie": self.cookie, "Connection": "close"}
+        headers |= {"HX-Request": "true", "HX-Request-Type": "partial"}
         body = None
         if fields is not None:
             body = urlencode({**fields, "csrf_token": self.token})
