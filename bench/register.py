@@ -27,7 +27,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from app.extensions import db
 from app.models import Base, Entry, Pledge, Revision, Signature, Spelling, Tally
-from app.register.audit import differences
+from app.register.audit import find_differences
 from app.register.queries import Cursor
 from app.register.update import entry_values, spelling_rows
 from app.text import fold
@@ -78,7 +78,7 @@ def fill_register(app: Flask, size: int) -> None:
             connection.exec_driver_sql(
                 "VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE"
             )
-        if size <= SMALL and (wrong := list(islice(differences(), 3))):
+        if size <= SMALL and (wrong := list(islice(find_differences(), 3))):
             raise SystemExit(f"The register differs from the signatures: {wrong}")
 
 

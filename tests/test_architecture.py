@@ -1,6 +1,7 @@
 """The layers of the house: imports go down only; one name, one thing; tests import no other test."""
 
 import ast
+import importlib
 import re
 from collections import Counter
 from pathlib import Path
@@ -131,3 +132,14 @@ def test_no_test_imports_another_test_or_a_benchmark(path):
     assert not {name for name in imported if name.split(".")[0] == "bench"}
     others = {name for name in imported if name.startswith("tests.") and name.count(".") > 1}
     assert all(name.startswith(("tests.support.", "tests.audit_packages.")) for name in others), others
+
+
+@pytest.mark.parametrize("path", sorted((APP.parent / "bench").glob("*.py")), ids=lambda path: path.name)
+def test_every_name_that_a_benchmark_imports_exists(path):
+    """No other test runs the benchmarks: a renamed function would stop them unnoticed."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("app", "tests")):
+            module = importlib.import_module(node.module)
+            missing = [alias.name for alias in node.names if not hasattr(module, alias.name)]
+            for name in missing:  # unless it is a module of that package
+                importlib.import_module(f"{node.module}.{name}")
