@@ -1,14 +1,13 @@
 """The candidate's forms. Filters normalise the typed text before validators check it."""
 
-import re
 from typing import Any
-from unicodedata import combining
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, HiddenField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import AnyOf, InputRequired, ValidationError
 
+from app.candidate.name_rules import find_fault, find_list_fault, is_office, plain_name
 from app.certificates.glyphs import missing_characters
 from app.content.communes import MAX_CHOICES, Commune
 from app.extensions import charter, communes
@@ -25,6 +24,10 @@ def form_status(form: FlaskForm) -> int:
 
 def _clean(value: str | None) -> str:
     return clean_line(value or "")
+
+
+def _clean_name(value: str | None) -> str:
+    return plain_name(_clean(value))
 
 
 class Printable:
@@ -48,13 +51,8 @@ class Printable:
 
 def _must_be_a_name(form: FlaskForm, field: Field) -> None:
     """Refuse what is not a name: letters repeat it, to addresses that a stranger may have typed."""
-    if not any(c.isalpha() for c in field.data):
-        raise ValidationError("Écrivez un nom en toutes lettres.")
-    odd = [c for c in field.data if not (c.isalpha() or combining(c) or c in " -’.·")]
-    if odd or re.search(r"\.\w", field.data):  # « evil.example » becomes a link in mail programs
-        raise ValidationError(
-            "Un nom s’écrit avec des lettres, des espaces, des traits d’union et des apostrophes."
-        )
+    if fault := find_fault(field.data):
+        raise ValidationError(fault)
 
 
 class FrenchForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
@@ -126,13 +124,13 @@ class IdentityForm(EmailForm):
 
     given_name = StringField(
         "Prénom",
-        filters=[_clean],
+        filters=[_clean_name],
         validators=[InputRequired("Indiquez votre prénom."), Printable(60), _must_be_a_name],
         render_kw={"autocomplete": "given-name"},
     )
     family_name = StringField(
         "Nom",
-        filters=[_clean],
+        filters=[_clean_name],
         validators=[InputRequired("Indiquez votre nom."), Printable(60), _must_be_a_name],
         render_kw={"autocomplete": "family-name"},
     )
@@ -175,6 +173,11 @@ class IdentityForm(EmailForm):
         self.commune_choices = []
         self._commune: Commune | None = None
 
+    def validate_family_name(self, field: Field) -> None:
+        """Refuse an office in the place of a person."""
+        if is_office(self.given_name.data or "", field.data):
+            raise ValidationError("Écrivez votre prénom et votre nom, sans titre ni fonction.")
+
     def validate_role(self, field: Field) -> None:
         """Refuse a role that the page does not offer."""
         if field.data not in {role.value for role in Role}:
@@ -184,6 +187,8 @@ class IdentityForm(EmailForm):
         """Ask candidates for their list; an elected member may have none."""
         if not field.data and self.role.data != Role.ELECTED.value:
             raise ValidationError("Indiquez le nom de votre liste.")
+        if fault := find_list_fault(field.data):
+            raise ValidationError(fault)
 
     def validate_commune(self, field: Field) -> None:
         """Find the commune, or offer those that it may be."""

@@ -162,11 +162,26 @@ def test_names_are_greeted_as_they_are(candidate, deliver, mailbox, name):
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["<b>Zoé</b>", "{{ zoe }}", "https://evil.example/x", "evil.example", "Gagnez 500 €", "a@b", "Zoé;--"],
+    ("name", "words"),
+    [
+        ("<b>Zoé</b>", "Le caractère «\u00a0<\u00a0» ne va pas"),
+        ("{{ zoe }}", "Le caractère «\u00a0{\u00a0» ne va pas"),
+        ("https://evil.example/x", "Le caractère «\u00a0:\u00a0» ne va pas"),
+        ("evil.example", "Laissez une espace après le point."),
+        ("M.Dupont", "Laissez une espace après le point."),
+        ("t.co", "Laissez une espace après le point."),
+        ("Gagnez 500 €", "Le caractère «\u00a05\u00a0» ne va pas"),
+        ("a@b", "Le caractère «\u00a0@\u00a0» ne va pas"),
+        ("Zoé;--", "Le caractère «\u00a0;\u00a0» ne va pas"),
+        ("Dupont / Durand", "Le caractère «\u00a0/\u00a0» ne va pas"),
+        ("Jеan", "La lettre «\u00a0е\u00a0» est cyrillique, les autres non"),
+        ("Dupont Иванов", "La lettre «\u00a0И\u00a0» est cyrillique, les autres non"),
+        ("M. le Maire", "sans titre ni fonction"),
+        ("Mme la Préfète", "sans titre ni fonction"),
+    ],
 )
-def test_what_is_no_name_is_refused(candidate, name):
-    refused(sign(candidate, family_name=name), "family_name", "Un nom s’écrit")
+def test_what_is_no_name_is_refused(candidate, name, words):
+    refused(sign(candidate, family_name=name), "family_name", words)
 
 
 def test_markup_in_a_list_name_is_only_text(candidate, citizen, deliver, mailbox):
