@@ -14,7 +14,7 @@ from app.mail import preview
 from app.ops import cli, metrics, request_log, views
 from app.web import errors, headers, http_cache, logging, rate_limits, template_filters
 from app.web.csrf import csrf
-from app.web.request import NormalisedRequest, TextConverter
+from app.web.request import NormalisedRequest, TextConverter, TokenConverter
 from app.web.sessions import SessionInterface
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -43,7 +43,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         static_folder=STATIC,
         static_url_path=f"/static/{_static_version()}",
     )
-    app.url_map.converters["default"] = TextConverter
+    app.url_map.converters |= {"default": TextConverter, "token": TokenConverter}
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     configure(app, overrides or {})

@@ -1,6 +1,7 @@
 """Configuration: defaults, then ``instance/config.py``, then ``FLASK_*`` variables, then overrides."""
 
 import ipaddress
+import os
 import secrets
 import traceback
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from click import ClickException
+from email_validator import EmailNotValidError, validate_email
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -39,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "MAIL_USERNAME": "",
     "MAIL_PASSWORD": "",
     "MAIL_DEFAULT_SENDER": "",
+    "MAIL_REPLY_TO": "",
     "MAIL_TIMEOUT": 15,  # seconds
     "LETTERS_PER_DAY": 3,  # unanswered, to one address
     "FORM_MIN_SECONDS": 2,  # a form that is back sooner must be sent twice
@@ -56,11 +59,13 @@ DEFAULTS: dict[str, Any] = {
     "CONFIRMATION_MAX_AGE": 7 * 24 * 3600,
     "ACCESS_MAX_AGE": 3600,
     "ACCESS_IDLE": 1800,
+    "ACCESS_MAX_HOURS": 12,
     "PERMANENT_SESSION_LIFETIME": 30 * 24 * 3600,
     # How long what is kept, in days; the page on personal data says the same
     "KEEP_PENDING_DAYS": 8,
     "KEEP_LETTERS_DAYS": 30,
     "KEEP_WITHDRAWN_DAYS": 5 * 365,  # Code civil, art. 2224: the limitation period
+    "KEEP_DEEDS_DAYS": 5 * 365,
     "ERASURE_LEDGER": "erased.txt",
     # Facts of the legal pages; what is empty is shown as « à compléter »
     "PUBLISHER": "",
@@ -116,6 +121,9 @@ def configure(app: Flask, overrides: Mapping[str, Any]) -> None:
     app.config.from_prefixed_env()
     app.config.from_mapping(overrides)
     config = app.config
+    for name in FACTS:
+        if config[name] in ("…", "..."):  # what stands for it in an example
+            config[name] = DEFAULTS[name]
     for key, default in DEFAULTS.items():
         if type(config[key]) is not type(default):
             raise ConfigError(  # without the value, which may be a secret
@@ -203,26 +211,51 @@ def _require(app: Flask) -> None:
         raise ConfigError("TIMESTAMP_URL must begin with http:// or https:// (RFC 3161 over HTTP).")
     if "@" not in config["MAIL_DEFAULT_SENDER"]:
         raise ConfigError("MAIL_DEFAULT_SENDER must be an address, as charte@example.fr.")
+    if config["MAIL_REPLY_TO"]:
+        _require_address("MAIL_REPLY_TO", config["MAIL_REPLY_TO"])
+    for address in config["ORGANISERS"]:
+        _require_address("ORGANISERS", address)
     if not 1 <= config["MAIL_PORT"] <= 65535:
         raise ConfigError(f"MAIL_PORT is {config['MAIL_PORT']}: it must be between 1 and 65535.")
-    days = (name for name in DEFAULTS if name.startswith("KEEP_"))
-    for name, least in {"LETTERS_PER_DAY": 1, "TRUSTED_PROXIES": 0, **dict.fromkeys(days, 1)}.items():
+    days = [name for name in DEFAULTS if name.startswith("KEEP_")]
+    positive = dict.fromkeys(["LETTERS_PER_DAY", "ACCESS_MAX_HOURS", *days], 1)
+    for name, least in {"TRUSTED_PROXIES": 0, **positive}.items():
         if config[name] < least:
             raise ConfigError(f"{name} is {config[name]}: it must be {least} at least.")
+    if config["APPLICATION_ROOT"] != "/" or os.environ.get("SCRIPT_NAME", "/") not in ("", "/"):
+        raise ConfigError(
+            "The site must have a host name of its own, since cookies and links start at its root: remove "
+            "APPLICATION_ROOT and the environment variable SCRIPT_NAME."
+        )
     if config["LOG_FORMAT"] not in ("text", "json"):
         raise ConfigError("LOG_FORMAT must be text or json.")
     if config["METRICS_TOKEN"] and len(config["METRICS_TOKEN"]) < SECRET_MIN_LENGTH:
         raise ConfigError(f"METRICS_TOKEN is too short: at least {SECRET_MIN_LENGTH} characters are needed.")
     config["SECRET_KEY"] = config["SECRET_KEY"] or _own_secret(Path(app.instance_path))
-    if len(config["SECRET_KEY"]) < SECRET_MIN_LENGTH:
+    _require_secret("SECRET_KEY", config["SECRET_KEY"])
+    for key in config["SECRET_KEY_FALLBACKS"]:  # each of them signs sessions too
+        _require_secret("A key of SECRET_KEY_FALLBACKS", key)
+
+
+def _require_address(name: str, address: object) -> None:
+    try:
+        validate_email(str(address), check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        raise ConfigError(f"{name}: {address!r} is not an e-mail address.") from error
+
+
+def _require_secret(name: str, key: object) -> None:
+    if not isinstance(key, str) or len(key) < SECRET_MIN_LENGTH:
         raise ConfigError(
-            f"SECRET_KEY is too short ({len(config['SECRET_KEY'])} characters, at least {SECRET_MIN_LENGTH} "
-            'are needed): make one with `python -c "import secrets; print(secrets.token_hex(32))"`.'
+            f"{name} is too short (at least {SECRET_MIN_LENGTH} characters are needed): make one with "
+            '`python -c "import secrets; print(secrets.token_hex(32))"`.'
         )
 
 
 def _own_secret(instance: Path) -> str:
-    """Return the secret kept in ``instance/secret_key``, made the first time."""
-    return (
-        files.read_or_create(instance / "secret_key", lambda: secrets.token_hex(32).encode()).decode().strip()
-    )
+    """Return the secret kept in ``instance/secret_key``, made the first time. Raises: ConfigError."""
+    file = instance / "secret_key"
+    try:
+        return files.read_or_create(file, lambda: secrets.token_hex(32).encode()).decode().strip()
+    except OSError as error:
+        raise ConfigError(f"The secret key: {files.describe_refusal(file, error)}") from error

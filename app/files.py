@@ -26,6 +26,17 @@ def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
     return path.read_bytes()
 
 
+def describe_refusal(path: Path, error: OSError) -> str:
+    """Return a sentence about a file that cannot be read or made: what was refused, its owner and mode."""
+    # Not `Path.exists`, which raises for what is inside a folder that this process may not enter.
+    place = next(place for place in (path, *path.parents) if os.access(place, os.F_OK))
+    status = place.stat()
+    return (
+        f"{path}: {error.strerror}. {place} is of the user {status.st_uid}, mode {status.st_mode & 0o777:o}, "
+        f"and this process runs as the user {os.geteuid()}: give them to one user (chown)."
+    )
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the content of a file, or create it. Raises: OSError."""
     _write_beside(path, content).replace(path)

@@ -1,10 +1,13 @@
 """French text: dates, durations, counts, typography."""
 
 import re
+import textwrap
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
+#: Characters of a name in a letter.
+SHORT_NAME = 40
 
 _MONTHS = (
     "janvier", "février", "mars", "avril", "mai", "juin",
@@ -82,3 +85,9 @@ def typeset(text: str) -> str:
     text = re.sub(r"[ \u00a0\u202f]+([;!?])", "\N{NARROW NO-BREAK SPACE}\\1", text)
     text = re.sub(r"[ \u00a0\u202f]+([:»])", "\N{NO-BREAK SPACE}\\1", text)
     return re.sub(r"«[ \u00a0\u202f]+", "«\N{NO-BREAK SPACE}", text)
+
+
+def short_name(name: str) -> str:
+    """Return a name of 40 characters at most, cut between words: what a stranger typed reaches a mailbox."""
+    short = textwrap.shorten(name, SHORT_NAME, placeholder="\N{NO-BREAK SPACE}…", break_long_words=False)
+    return short if len(short) > 2 else f"{name[: SHORT_NAME - 1]}…"

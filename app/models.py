@@ -99,7 +99,9 @@ class LetterKind(enum.Enum):
     MOVE = "move"  # to the new address: to be answered
     MOVING = "moving"  # to the old one, which may object
     WITHDRAWN = "withdrawn"
+    HIDDEN = "hidden"  # the organisation no longer publishes it
     SEAL = "seal"  # to an organiser: about no signature
+    JOB = "job"  # to an organiser: a nightly job failed
 
 
 class LetterState(enum.Enum):
@@ -109,6 +111,7 @@ class LetterState(enum.Enum):
     SENT = "sent"
     REFUSED = "refused"  # by the relay, for good (SMTP 5xx)
     VOID = "void"  # what it was about is gone
+    DENIED = "denied"  # no letter: the mailbox refused a signature, and gets none for a while
 
 
 class ConsentPurpose(enum.Enum):
@@ -147,14 +150,21 @@ class Signature(Base):
     withdrawn_at: Mapped[datetime | None]
     #: The new address, until the letter sent there is answered.
     new_email: Mapped[str | None] = mapped_column(String(254))
+    #: The address before a move, while its owner may refuse the move.
+    former_email: Mapped[str | None] = mapped_column(String(254))
     #: How often its owner closed their session: each time closes those opened before, on every device.
     closed_count: Mapped[int] = mapped_column(default=0, server_default="0")
     #: Whether search engines may show it: its owner may say no.
     indexable: Mapped[bool] = mapped_column(default=True, server_default=true())
     #: Whether the register has yet to take its last change: it waits out a silence.
     to_list: Mapped[bool] = mapped_column(default=False, server_default=false())
+    #: When the organisation took it out of the register, and why, as its owner reads it.
+    hidden_at: Mapped[datetime | None]
+    hidden_reason: Mapped[str | None] = mapped_column(String(500))
     #: Access links used so far. Each use makes the links sent before it worthless.
     access_count: Mapped[int] = mapped_column(default=0)
+    #: Confirmation letters queued so far: the link of each replaces those before it.
+    confirm_count: Mapped[int] = mapped_column(default=0, server_default="0")
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("signature.id"))
 
     pledges: Mapped[dict[int, "Pledge"]] = relationship(
@@ -356,6 +366,29 @@ class Certificate(Base):
     pdf: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)  # of the PDF, in hexadecimal
     signature: Mapped[Signature] = relationship(back_populates="certificates")
+
+
+class Deed(Base):
+    """One act of an organiser about a signature. Append-only; a withdrawal erases its words."""
+
+    __tablename__ = "deed"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    who: Mapped[str] = mapped_column(String(254))
+    what: Mapped[str] = mapped_column(String(40))
+    code: Mapped[str] = mapped_column(String(20), index=True)
+    words: Mapped[str | None] = mapped_column(String(500))
+
+
+class Job(Base):
+    """A nightly job: when it last came to its end, and whether it has failed since."""
+
+    __tablename__ = "job"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    succeeded_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
 
 
 class Letter(Base):

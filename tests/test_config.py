@@ -1,16 +1,19 @@
 """The start: refused with a sentence where something is missing."""
 
 import os
+import re
+import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from app import create_app
-from app.config import ConfigError, configure
+from app.config import ConfigError, configure, missing_facts
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,6 +22,10 @@ ROOT = Path(__file__).parents[1]
     ("changes", "words"),
     [
         ({"SECRET_KEY": "short"}, "SECRET_KEY is too short"),
+        ({"SECRET_KEY_FALLBACKS": ["l'ancien"]}, "A key of SECRET_KEY_FALLBACKS is too short"),
+        ({"SECRET_KEY_FALLBACKS": [7]}, "A key of SECRET_KEY_FALLBACKS is too short"),
+        ({"APPLICATION_ROOT": "/charte"}, "must have a host name of its own"),
+        ({"ACCESS_MAX_HOURS": 0}, "ACCESS_MAX_HOURS is 0: it must be 1 at least"),
         ({"SERVER_NAME": ""}, "SERVER_NAME is missing"),
         ({"MAIL_SERVER": ""}, "MAIL_SERVER is missing"),
         ({"MAIL_DEFAULT_SENDER": ""}, "MAIL_DEFAULT_SENDER is missing"),
@@ -31,6 +38,8 @@ ROOT = Path(__file__).parents[1]
         ({"TIMESTAMP_URL": "tsa.example.fr"}, "TIMESTAMP_URL must begin with http"),
         ({"SEAL_PASSPHRASE": 123456}, "SEAL_PASSPHRASE is of type int"),
         ({"MAIL_DEFAULT_SENDER": "charte"}, "MAIL_DEFAULT_SENDER must be an address"),
+        ({"MAIL_REPLY_TO": "charte"}, "MAIL_REPLY_TO: 'charte' is not an e-mail address"),
+        ({"ORGANISERS": ["pas-une-adresse"]}, "ORGANISERS: 'pas-une-adresse' is not an e-mail address"),
         ({"MAIL_PORT": 70000}, "MAIL_PORT is 70000"),
         ({"LETTERS_PER_DAY": 0}, "LETTERS_PER_DAY is 0: it must be 1 at least"),
         ({"TRUSTED_PROXIES": -1}, "TRUSTED_PROXIES is -1: it must be 0 at least"),
@@ -45,6 +54,63 @@ ROOT = Path(__file__).parents[1]
 def test_what_is_missing_is_said(settings, changes, words):
     with pytest.raises(ConfigError, match=words):
         create_app(settings | changes)
+
+
+def test_a_site_below_a_path_does_not_start(settings, monkeypatch):
+    monkeypatch.setenv("SCRIPT_NAME", "/charte")
+    with pytest.raises(ConfigError, match="must have a host name of its own"):
+        create_app(settings)
+
+
+DOCUMENTS = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "deploy").rglob("*.*")]
+
+
+def written_secrets() -> list[str]:
+    """Return each text between quotes on a line of a document that sets a secret key."""
+    lines = [line for file in DOCUMENTS if file.is_file() for line in file.read_text().splitlines()]
+    lines = [line for line in lines if re.search(r"SECRET_KEY(_FALLBACKS)?\s*=", line)]
+    return [text for line in lines for text in re.findall(r"""["']([^"]+)["']""", line)]
+
+
+def test_no_secret_of_a_document_starts_the_site(settings):
+    found = written_secrets()
+    assert {"le nouveau", "l'ancien"} <= set(found)
+    for secret in found:
+        for changes in ({"SECRET_KEY": secret}, {"SECRET_KEY_FALLBACKS": [secret]}):
+            with pytest.raises(ConfigError):
+                create_app(settings | changes)
+
+
+def test_an_ellipsis_is_no_legal_fact(settings):
+    config = create_app(
+        settings | {"PUBLISHER": "…", "HOST": "...", "PRIVACY_CONTACT": "dpo@example.org"}
+    ).config
+    assert {"PUBLISHER", "HOST"} <= set(missing_facts(config))
+    assert "PRIVACY_CONTACT" not in missing_facts(config)
+
+
+@pytest.mark.parametrize("fault", ["folder", "file"])
+def test_a_secret_that_cannot_be_kept_is_said(fault):
+    instance = Path(tempfile.mkdtemp())  # where other users may enter, as they may not in `tmp_path`
+    place = instance if fault == "folder" else instance / "secret_key"
+    if fault == "file":
+        place.write_text("0" * 64)
+        place.chmod(0o600)
+    instance.chmod(0o755)
+    program = (
+        "import os, sys; from pathlib import Path; from app.config import _own_secret; os.setuid(65534)\n"
+        "_own_secret(Path(sys.argv[1]))"
+    )
+    if os.getuid():  # only root becomes another user; a user of their own is refused a folder of mode 0
+        program = program.replace("; os.setuid(65534)", "")
+        place.chmod(0)
+    run = subprocess.run(
+        [sys.executable, "-c", program, instance], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    said = run.stderr.splitlines()[-1]
+    assert "app.config.ConfigError: The secret key: " in said
+    assert f"{place} is of the user {place.stat().st_uid}, mode" in said
+    shutil.rmtree(instance)
 
 
 @pytest.mark.parametrize(

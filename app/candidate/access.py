@@ -4,7 +4,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.candidate import bp
-from app.candidate.forms import FindForm, form_status
+from app.candidate.forms import FindForm, RefuseForm, form_status
 from app.candidate.session import (
     close_signature,
     current_signatory,
@@ -15,7 +15,7 @@ from app.candidate.session import (
 )
 from app.clock import now
 from app.extensions import db
-from app.mail.links import ACCESS_SIGNATURE, MOVE_SIGNATURE
+from app.mail.links import ACCESS_SIGNATURE, MOVE_SIGNATURE, REFUSE_MOVE
 from app.mail.quota import within_quota
 from app.models import LetterKind
 from app.signatures import lookup, rules
@@ -45,7 +45,7 @@ def access_requested() -> ResponseReturnValue:
     return render_template("candidate/access_requested.html")
 
 
-@bp.route("/acces/<token>", methods=["GET", "POST"])
+@bp.route("/acces/<token:token>", methods=["GET", "POST"], strict_slashes=False)
 @limited("RATELIMIT_FORMS")
 def access(token: str) -> ResponseReturnValue:
     """Open a signature. GET only shows the button, so that a mail scanner does not use the link up."""
@@ -60,7 +60,7 @@ def access(token: str) -> ResponseReturnValue:
     return redirect(url_for(".my_signature"), code=303)
 
 
-@bp.route("/demenager/<token>", methods=["GET", "POST"])
+@bp.route("/demenager/<token:token>", methods=["GET", "POST"], strict_slashes=False)
 def move(token: str) -> ResponseReturnValue:
     """Move a signature to the address where this link was received."""
     link, signature = load_linked_signature(MOVE_SIGNATURE, token)
@@ -79,6 +79,28 @@ def move(token: str) -> ResponseReturnValue:
     open_signature(signature)
     flash("Votre nouvelle adresse est confirmée.")
     return redirect(url_for(".my_signature"), code=303)
+
+
+@bp.route("/demenager/<token:token>/refuser", methods=["GET", "POST"])
+def refuse_move(token: str) -> ResponseReturnValue:
+    """Keep, or take back, the address of a signature that asked for another one."""
+    link, signature = load_linked_signature(REFUSE_MOVE, token)
+    asked = signature.new_email or signature.former_email
+    if not signature.is_confirmed or not asked or not is_usable(REFUSE_MOVE, link, signature):
+        abort(410)
+    form = RefuseForm()
+    if not form.validate_on_submit():
+        page = render_template("candidate/refuse_move.html", form=form, token=token, signature=signature)
+        return page, form_status(form)
+    rules.refuse_move(signature, now())
+    db.session.commit()
+    return redirect(url_for(".move_refused"), code=303)
+
+
+@bp.get("/demenager/refuse")
+def move_refused() -> ResponseReturnValue:
+    """Say that the address stays. The page is public: it shows no name."""
+    return render_template("candidate/move_refused.html")
 
 
 @bp.post("/ma-signature/fermer")

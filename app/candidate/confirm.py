@@ -1,30 +1,27 @@
 """The confirmation letter's links: read what will be signed, change it, confirm it, or refuse it."""
 
+from datetime import datetime
 from functools import partial
 
 from flask import abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from app.candidate import bp
-from app.candidate.forms import ConfirmForm, CorrectForm, form_status
-from app.candidate.session import (
-    is_usable,
-    load_linked_signature,
-    open_signature,
-)
+from app.candidate.forms import ConfirmForm, CorrectForm, RefuseForm, form_status
+from app.candidate.session import is_usable, load_linked_signature, open_signature, read_link
 from app.candidate.tick import answer_press, read_press
 from app.clock import now
 from app.extensions import charter, db
-from app.mail.links import CONFIRM_SIGNATURE, DENY_SIGNATURE
-from app.mail.quota import detach_sent_letters, within_quota
-from app.models import ConsentPurpose, Event, LetterKind, Signature, Status
+from app.mail.links import CONFIRM_SIGNATURE, DENY_SIGNATURE, Link, is_replaced
+from app.mail.quota import detach_sent_letters, find_refusal, record_refusal, within_quota
+from app.models import ConsentPurpose, Event, Letter, LetterKind, LetterState, Signature, Status
 from app.register import queries
 from app.signatures import lookup, retention, rules
 from app.web.htmx import go_to
 from app.web.rate_limits import limited
 
 
-@bp.route("/confirmer/<token>", methods=["GET", "POST"])
+@bp.route("/confirmer/<token:token>", methods=["GET", "POST"], strict_slashes=False)
 @limited("RATELIMIT_FORMS")
 def confirm(token: str) -> ResponseReturnValue:
     """Show what will be signed; only a POST, with the box ticked, signs it."""
@@ -36,8 +33,13 @@ def confirm(token: str) -> ResponseReturnValue:
     if standing.status is not Status.PENDING:
         abort(410)
     if not is_usable(CONFIRM_SIGNATURE, link, signature):
-        same_address = CONFIRM_SIGNATURE.matches(link, signature)
-        return render_template("candidate/expired.html", token=token, may_resend=same_address), 410
+        page = render_template(
+            "candidate/expired.html",
+            token=token,
+            may_resend=_may_resend(link, signature),
+            replaced_at=_last_confirmation(signature) if is_replaced(link, signature) else None,
+        )
+        return page, 410
     form = ConfirmForm()
     if not form.validate_on_submit():
         return _confirm_page(form, signature, token, form_status(form))
@@ -76,6 +78,18 @@ def _confirm_page(form: ConfirmForm, signature: Signature, token: str, status: i
     return page, status
 
 
+def _may_resend(link: Link, signature: Signature) -> bool:
+    """Return True if a link went to the present address of a signature, whatever its age."""
+    return CONFIRM_SIGNATURE.matches(link, signature) or is_replaced(link, signature)
+
+
+def _last_confirmation(signature: Signature) -> datetime | None:
+    """Return when the newest confirmation letter was queued, or None if it was erased since."""
+    letters = [letter for letter in signature.letters if letter.kind is LetterKind.CONFIRM]
+    written = (letter.created_at for letter in letters if letter.state is not LetterState.VOID)
+    return max(written, default=None)
+
+
 def _load_pending(token: str) -> Signature:
     """Return the pending signature of a link, or abort to the page that says what became of it."""
     link, signature = load_linked_signature(CONFIRM_SIGNATURE, token)
@@ -84,7 +98,7 @@ def _load_pending(token: str) -> Signature:
     return signature
 
 
-@bp.get("/confirmer/<token>/engagements")
+@bp.get("/confirmer/<token:token>/engagements")
 def change_commitments(token: str) -> ResponseReturnValue:
     """Show the commitments of a pending signature, to be changed before it is confirmed."""
     return render_template(
@@ -96,7 +110,7 @@ def change_commitments(token: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/confirmer/<token>/engagements/<int:number>")
+@bp.post("/confirmer/<token:token>/engagements/<int:number>")
 @limited("RATELIMIT_FORMS")
 def change_commitment(token: str, number: int) -> ResponseReturnValue:
     """Take one commitment in a pending signature, or release it."""
@@ -108,7 +122,7 @@ def change_commitment(token: str, number: int) -> ResponseReturnValue:
     return answer_press(signature, commitment, post_url, url_for(".change_commitments", token=token))
 
 
-@bp.route("/confirmer/<token>/corriger", methods=["GET", "POST"])
+@bp.route("/confirmer/<token:token>/corriger", methods=["GET", "POST"])
 @limited("RATELIMIT_FORMS")
 def correct(token: str) -> ResponseReturnValue:
     """Correct who signs; a new address is confirmed by a new letter."""
@@ -129,12 +143,12 @@ def correct(token: str) -> ResponseReturnValue:
     return redirect(url_for(".resent") if moved else url_for(".confirm", token=token), code=303)
 
 
-@bp.post("/confirmer/<token>/renvoyer")
+@bp.post("/confirmer/<token:token>/renvoyer")
 @limited("RATELIMIT_FORMS")
 def resend(token: str) -> ResponseReturnValue:
     """Send a fresh confirmation letter to the holder of an expired link."""
     link, signature = load_linked_signature(CONFIRM_SIGNATURE, token)
-    if signature.status is not Status.PENDING or not CONFIRM_SIGNATURE.matches(link, signature):
+    if signature.status is not Status.PENDING or not _may_resend(link, signature):
         return redirect(url_for(".confirm", token=token), code=303)
     allowed = within_quota(LetterKind.CONFIRM, str(signature.email), now())
     rules.queue_confirmation(signature, now(), within_quota=allowed)
@@ -148,20 +162,42 @@ def resent() -> ResponseReturnValue:
     return render_template("candidate/resent.html")
 
 
-@bp.route("/refuser/<token>", methods=["GET", "POST"])
+@bp.route("/refuser/<token:token>", methods=["GET", "POST"], strict_slashes=False)
 def deny(token: str) -> ResponseReturnValue:
-    """« Ce n’est pas moi »: erase a pending signature that another person began with this address."""
+    """« Ce n’est pas moi »: erase a pending signature that another person began with this address.
+
+    Once that is done, the same link offers to receive letters again.
+    """
+    refusal = find_refusal(read_link(DENY_SIGNATURE, token).code)
+    if refusal:
+        return _allow_letters(refusal, token)
     link, signature = load_linked_signature(DENY_SIGNATURE, token)
     if signature.status is not Status.PENDING or not is_usable(DENY_SIGNATURE, link, signature):
         abort(410)
-    if request.method != "POST":
-        return render_template("candidate/deny.html", token=token, signature=signature)
+    form = RefuseForm()
+    if not form.validate_on_submit():
+        confirm_url = CONFIRM_SIGNATURE.make_url(signature)
+        page = render_template(
+            "candidate/deny.html", form=form, token=token, signature=signature, confirm_url=confirm_url
+        )
+        return page, form_status(form)
     detach_sent_letters(signature)
+    record_refusal(signature, now())
     db.session.delete(signature)
     db.session.add(Event("denied", now()))
     db.session.commit()
     retention.remember([signature.code], now())
     return redirect(url_for(".denied"), code=303)
+
+
+def _allow_letters(refusal: Letter, token: str) -> ResponseReturnValue:
+    """Offer to end a refusal; a POST ends it."""
+    if request.method != "POST":
+        return render_template("candidate/refused.html", token=token, refused_at=refusal.created_at)
+    db.session.delete(refusal)
+    db.session.commit()
+    flash("Nous pouvons de nouveau vous écrire.")
+    return redirect(url_for(".request_access"), code=303)
 
 
 @bp.get("/refuser/fait")

@@ -298,6 +298,12 @@ class SwitchForm(FrenchForm):
         return bool(self.agreed.data == "yes")
 
 
+class RefuseForm(FrenchForm):
+    """One box before a refusal: a mail scanner that presses the only button of a page refuses nothing."""
+
+    agreed = BooleanField(validators=[InputRequired("Cochez la case pour refuser.")])
+
+
 class ConfirmForm(FrenchForm):
     """The last word: one box, and what the page showed."""
 

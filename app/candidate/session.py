@@ -5,17 +5,17 @@
 ``pending``
     The code of the signature that this browser sent last, until its letter is answered.
 ``owner``
-    The confirmed signature that a link opened: its code, when it was last used (seconds since 1970), and how
-    often its sessions had been closed.
+    The confirmed signature that a link opened: its code, when it was opened and last used (seconds since
+    1970), and how often its sessions had been closed.
 """
 
 from dataclasses import dataclass
 
-from flask import abort, current_app, redirect, session, url_for
+from flask import abort, current_app, make_response, redirect, render_template, session, url_for
 
 from app.clock import now
 from app.extensions import charter
-from app.mail.links import Link, Purpose, TokenInvalid
+from app.mail.links import Link, Purpose, TokenInvalid, is_cut
 from app.models import Signature, Status, new_code
 from app.signatures import lookup
 
@@ -76,7 +76,7 @@ def pending_signature() -> Signature | None:
         signature = lookup.find_by_code(session["pending"])
         if signature and signature.status is Status.PENDING:
             return signature
-    return Signature(email=session["fake_address"]) if "fake_address" in session else None
+    return Signature(email=session["fake_address"], confirm_count=0) if "fake_address" in session else None
 
 
 def fake_success_for_bot(address: str) -> None:
@@ -96,17 +96,24 @@ def is_sent_too_fast() -> bool:
 
 
 def current_signatory() -> Signature | None:
-    """Return the confirmed signature that this browser has opened, unless ACCESS_IDLE seconds passed."""
-    code, seen, closed_count = session.get("owner", ("", 0, 0))
-    if not code:
-        return None
-    idle = now().timestamp() - seen
-    signature = lookup.find_by_code(code) if idle <= current_app.config["ACCESS_IDLE"] else None
+    """Return the confirmed signature that this browser has opened.
+
+    It is closed ACCESS_IDLE seconds after its last use, and ACCESS_MAX_HOURS after it was opened.
+    """
+    match session.get("owner"):
+        case [str(code), int(opened_at), int(used_at), int(closed_count)]:
+            pass
+        case _:  # none, or a cookie of a former version
+            session.pop("owner", None)
+            return None
+    moment, longest = now().timestamp(), 3600 * current_app.config["ACCESS_MAX_HOURS"]
+    is_open = moment - used_at <= current_app.config["ACCESS_IDLE"] and moment - opened_at <= longest
+    signature = lookup.find_by_code(code) if is_open else None
     if signature is None or not signature.is_confirmed or signature.closed_count != closed_count:
         del session["owner"]
         return None
-    if idle > 60:  # one cookie a minute is enough
-        session["owner"] = (code, int(now().timestamp()), closed_count)
+    if moment - used_at > 60:  # one cookie a minute is enough
+        session["owner"] = (code, opened_at, int(moment), closed_count)
     return signature
 
 
@@ -118,7 +125,8 @@ def require_signatory() -> Signature:
 def open_signature(signature: Signature) -> None:
     """Open a signature in this browser; what the session held before may be another person's."""
     session.clear()
-    session["owner"] = (signature.code, int(now().timestamp()), signature.closed_count)
+    moment = int(now().timestamp())
+    session["owner"] = (signature.code, moment, moment, signature.closed_count)
     keep_cookie()
 
 
@@ -127,12 +135,18 @@ def close_signature() -> None:
     session.clear()
 
 
+def read_link(purpose: Purpose, token: str) -> Link:
+    """Return a mailed link, or abort with 404 and the page that offers a new one: it is damaged."""
+    try:
+        return purpose.read_token(token)
+    except TokenInvalid:
+        page = render_template("candidate/broken_link.html", is_cut=is_cut(token))
+        abort(make_response(page, 404))
+
+
 def load_linked_signature(purpose: Purpose, token: str) -> tuple[Link, Signature]:
     """Return a mailed link and its signature, or abort with 404: damaged, or the signature was erased."""
-    try:
-        link = purpose.read_token(token)
-    except TokenInvalid:
-        abort(404)
+    link = read_link(purpose, token)
     return link, lookup.find_by_code(link.code) or abort(404)
 
 

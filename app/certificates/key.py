@@ -22,11 +22,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from werkzeug.local import LocalProxy
 
 from app import clock, files
 from app.config import ConfigError
-from app.extensions import charter
+from app.extensions import charter, db
+from app.models import Certificate
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +171,8 @@ def read_key(path: Path, passphrase: str) -> SealKey:
     try:
         key = parse_key(path.read_bytes(), passphrase)
     except (OSError, ValueError) as error:
+        if isinstance(error, PermissionError):
+            raise KeyUnusable(f"The key of the seal: {files.describe_refusal(path, error)}") from error
         reason = error.strerror if isinstance(error, OSError) else error
         raise KeyUnusable(
             f"The key of the seal, {path}, cannot be used ({reason}): put the right file or SEAL_PASSPHRASE "
@@ -266,9 +271,27 @@ def load_key() -> SealKey:
     key: SealKey | None = current_app.extensions.get("seal_key")
     if key is None:
         passphrase = current_app.config["SEAL_PASSPHRASE"]
+        require_no_lost_key(key_path())
         key = read_or_create_key(key_path(), passphrase, generate_site_key, clock.now())
         current_app.extensions["seal_key"] = key
     return key
+
+
+def require_no_lost_key(path: Path) -> None:
+    """Refuse to replace, unasked, the key of certificates that were issued. Raises: ConfigError."""
+    url = db.engine.url
+    if path.exists() or (url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()):
+        return  # connecting would create an empty database
+    try:
+        with db.engine.connect().execution_options(reads_only=True) as connection:
+            issued = connection.execute(select(Certificate.id).limit(1)).first()
+    except DBAPIError:  # no database yet, or none that answers
+        return
+    if issued:
+        raise ConfigError(
+            f"The key of the seal, {path}, is missing, and certificates were issued: put it back from a "
+            "backup. If it is lost, make a new one with `flask --app app seal create`."
+        )
 
 
 #: The key of the current application. (mypy: a proxy is taken for its target.)

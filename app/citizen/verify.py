@@ -111,6 +111,7 @@ def _render_certificate(number: str, issued: Certificate | None, *, is_file: boo
         snapshot=snapshot,
         withdrawn=issued is None or not issued.signature.is_confirmed,
         waits=waits,
+        hidden=issued is not None and issued.signature.hidden_at is not None,
         changes=list_changes(snapshot, present) if snapshot and present else [],
         changed_at=replaced_at(shown) if shown else None,
         code=shown.signature.code if shown else None,

@@ -34,6 +34,12 @@ def normalise_address(text: str) -> str:
     return valid.normalized.lower()
 
 
+def mailbox_of(address: str) -> str:
+    """Return an address without its +tag (RFC 5233): what its owner reads in one place."""
+    name, _, domain = address.rpartition("@")
+    return f"{name.partition('+')[0] or name}@{domain}"
+
+
 def _scripts_of(label: str) -> set[str]:
     return {unicodedata.name(c).split()[0] for c in label if c.isalpha()}
 

@@ -7,15 +7,16 @@ from typing import Any
 import flask_mail
 from flask import current_app, render_template, url_for
 from flask_mail import Message
+from sqlalchemy import select
 
 from app.certificates.issue import is_certifiable, issue_certificate, load_snapshot
 from app.certificates.key import seal_key
 from app.clock import now
-from app.extensions import charter
+from app.extensions import charter, db
 from app.french import duration
 from app.mail.addresses import encode_address
-from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE
-from app.models import Letter, LetterKind, Status
+from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE, REFUSE_MOVE
+from app.models import Job, Letter, LetterKind, Status
 from app.signatures import lookup
 
 #: UTF-8 in short lines: RFC 5321 (4.5.3.1.6) allows 1,000 octets, which a long name and its link exceed.
@@ -27,6 +28,13 @@ QUOTED_PRINTABLE.header_encoding = QUOTED_PRINTABLE.body_encoding = QP
 # `compose_message` sets the Message-ID.
 flask_mail.make_msgid = lambda *_: ""  # type: ignore[attr-defined]  # imported there by name
 
+#: The nightly jobs, as letters to organisers call them.
+JOB_NAMES = {
+    "backup": "sauvegarde",
+    "check": "contrôle du site",
+    "purge": "effacement des données arrivées à leur terme",
+    "register": "contrôle du registre",
+}
 #: Organisers get a letter when the seal has so many days left.
 SEAL_WARNINGS = (60, 7)
 
@@ -45,6 +53,7 @@ def compose_message(letter: Letter) -> Message | None:
         recipients=[encode_address(letter.address)],
         body=render_template(f"{folder}/body.txt", **values),
         html=render_template(f"{folder}/body.html", subject=subject, **values),
+        reply_to=encode_address(config["MAIL_REPLY_TO"]) or None,
         charset=QUOTED_PRINTABLE,  # type: ignore[arg-type]  # the standard library takes a Charset too
         extra_headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: no automatic reply
     )
@@ -80,6 +89,10 @@ def _collect_values(letter: Letter) -> dict[str, Any] | None:
     if letter.kind is LetterKind.SEAL:
         days = seal_key.days_left(now())  # more once the seal was replaced
         return {"days": days, "expires_on": seal_key.not_after} if days <= SEAL_WARNINGS[0] else None
+    if letter.kind is LetterKind.JOB:
+        failed = select(Job).where(Job.failed_at.is_not(None)).order_by(Job.failed_at)
+        failures = [(JOB_NAMES[job.name], job.failed_at) for job in db.session.scalars(failed)]
+        return {"failures": failures} if failures else None  # it has succeeded since
     if signature is None:
         return None
     values = {"signature": signature, "lifetime": duration(current_app.config["CONFIRMATION_MAX_AGE"])}
@@ -94,7 +107,12 @@ def _collect_values(letter: Letter) -> dict[str, Any] | None:
         case LetterKind.MOVE if signature.is_confirmed and signature.new_email == address:
             return values | {"link": MOVE_SIGNATURE.make_url(signature)}
         case LetterKind.MOVING if signature.status in (Status.PENDING, Status.CONFIRMED):
-            return values | {"back": back}  # to the old address, without the new one
+            # Without the new address. A pending signature has no move to refuse; nor has an address that a
+            # signature moved to within the week: the one before it may take it back.
+            present = signature.is_confirmed and address == (signature.former_email or signature.email)
+            return values | {"refusal": REFUSE_MOVE.make_url(signature) if present else None, "back": back}
+        case LetterKind.HIDDEN if signature.hidden_at:
+            return values | {"reason": signature.hidden_reason, "back": back}
         case LetterKind.WITHDRAWN:
             return {"withdrawn_on": signature.withdrawn_at}  # without a name
     return None

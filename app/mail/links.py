@@ -10,6 +10,9 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from app.clock import ClockSigner, now
 from app.models import Signature
 
+#: Characters of the HMAC at the end of a token: SHA-256 in base64, without padding.
+SEAL_LENGTH = 43
+
 
 class TokenInvalid(Exception):
     """The token of a link is damaged, or this site did not sign it for this purpose."""
@@ -31,6 +34,8 @@ class Purpose:
     salt: str
     endpoint: str
     max_age_setting: str
+    #: The address that the letter goes to.
+    get_address: Callable[[Signature], str | None] = lambda signature: signature.email
     #: What else, besides the address, makes the link void once it changes.
     get_state: Callable[[Signature], tuple[object, ...]] = lambda _: ()
 
@@ -56,11 +61,15 @@ class Purpose:
         """Return True if the signature is still in the state that the link was made for."""
         return link.state_hash == self.hash_state(signature)
 
-    def hash_state(self, signature: Signature) -> str:
-        """Return a hash of the state that a link is good for: it changes with the address, or with use."""
+    def hash_state(self, signature: Signature, state: tuple[object, ...] | None = None) -> str:
+        """Return a hash of the state that a link is good for: it changes with the address, or with use.
+
+        ``state`` stands for what `get_state` returns, to ask about a former state.
+        """
         # A browser begins anew under the code of an erased signature: the date of its beginning differs.
-        state = (self.salt, signature.created_at.isoformat(), signature.email, *self.get_state(signature))
-        return hashlib.sha256("|".join(map(str, state)).encode()).hexdigest()[:20]
+        facts = (self.salt, signature.created_at.isoformat(), self.get_address(signature))
+        text = "|".join(map(str, (*facts, *(self.get_state(signature) if state is None else state))))
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
 
     def _serializer(self) -> URLSafeTimedSerializer:
         config = current_app.config
@@ -69,10 +78,47 @@ class Purpose:
         return URLSafeTimedSerializer(keys, salt=self.salt, signer=ClockSigner, signer_kwargs=options)
 
 
-CONFIRM_SIGNATURE = Purpose("confirm-signature", "candidate.confirm", "CONFIRMATION_MAX_AGE")
+CONFIRM_SIGNATURE = Purpose(
+    "confirm-signature",
+    "candidate.confirm",
+    "CONFIRMATION_MAX_AGE",
+    get_state=lambda signature: _state_of_letter(signature.confirm_count),
+)
 ACCESS_SIGNATURE = Purpose(
-    "access-signature", "candidate.access", "ACCESS_MAX_AGE", lambda s: (s.access_count, s.status.value)
+    "access-signature",
+    "candidate.access",
+    "ACCESS_MAX_AGE",
+    get_state=lambda signature: (signature.access_count, signature.status.value),
 )
 #: "Ce n’est pas moi", in the same letter as the link that confirms: it lives as long.
 DENY_SIGNATURE = Purpose("deny-signature", "candidate.deny", "CONFIRMATION_MAX_AGE")
-MOVE_SIGNATURE = Purpose("move-signature", "candidate.move", "CONFIRMATION_MAX_AGE", lambda s: (s.new_email,))
+MOVE_SIGNATURE = Purpose(
+    "move-signature",
+    "candidate.move",
+    "CONFIRMATION_MAX_AGE",
+    get_state=lambda signature: (signature.new_email,),
+)
+#: To the address before the move: it stays good after the move, for the address is then the former one.
+REFUSE_MOVE = Purpose(
+    "refuse-move",
+    "candidate.refuse_move",
+    "CONFIRMATION_MAX_AGE",
+    get_address=lambda signature: signature.former_email or signature.email,
+)
+
+
+def is_cut(token: str) -> bool:
+    """Return True if the end of a token is missing: mail programs cut long lines."""
+    *parts, seal = token.split(".")
+    return len(parts) < 2 or len(seal) < SEAL_LENGTH
+
+
+def is_replaced(link: Link, signature: Signature) -> bool:
+    """Return True if a newer confirmation letter to the same address replaced a link."""
+    former = map(_state_of_letter, range(1, signature.confirm_count))
+    return any(link.state_hash == CONFIRM_SIGNATURE.hash_state(signature, state) for state in former)
+
+
+def _state_of_letter(count: int) -> tuple[object, ...]:
+    """Return what names the confirmation letter of that number in its link: nothing for the first one."""
+    return (count,) if count > 1 else ()

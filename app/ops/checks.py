@@ -14,13 +14,13 @@ from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.certificates.key import EXPIRY_NOTICE, key_path, read_key
+from app.certificates.key import EXPIRY_NOTICE, key_path, read_key, require_no_lost_key
 from app.config import DEFAULTS, ConfigError, missing_facts
 from app.extensions import charter, db
 from app.french import paris_day
 from app.mail import outbox
 from app.models import Event, Letter, LetterState, Pledge
-from app.ops import health, schema_version
+from app.ops import health, jobs, schema_version
 from app.signatures import retention
 from app.web.logging import describe
 from app.web.rate_limits import limiter
@@ -53,7 +53,7 @@ def run_checks(now: datetime) -> Iterator[Finding]:
     yield _check_seal(now)
     yield from _check_database(now)
     yield _check_erasure_log()
-    yield _check_file_modes()
+    yield from _check_file_modes()
     yield _check_rate_limits()
     yield _check_relay()
 
@@ -91,9 +91,10 @@ def _check_terms() -> Iterator[Finding]:
 
 def _check_seal(now: datetime) -> Finding:
     file = key_path()
-    if not file.exists():
-        return warning("seal", f"there is no {file} yet: the next start makes it")
     try:
+        require_no_lost_key(file)
+        if not file.exists():
+            return warning("seal", f"there is no {file} yet: the next start makes it")
         key = read_key(file, current_app.config["SEAL_PASSPHRASE"])
     except ConfigError as reason:
         return error("seal", reason.message)
@@ -130,7 +131,7 @@ def _check_database(now: datetime) -> Iterator[Finding]:
 
 
 def _check_rows(now: datetime) -> Iterator[Finding]:
-    """Check pledges, letters, free disk space and the newest event."""
+    """Check pledges, letters, nightly jobs, free disk space and the newest event."""
     removed = select(Pledge.number).where(Pledge.number > len(charter.commitments)).distinct()
     if numbers := ", ".join(map(str, sorted(db.session.scalars(removed)))):
         yield error("commitments", f"{numbers} were signed, and the charter lacks them: put them back")
@@ -143,6 +144,11 @@ def _check_rows(now: datetime) -> Iterator[Finding]:
         yield warning("outbox", f"{words}; {refused} refused by the relay for good")
     else:
         yield ok("outbox", "nothing is late")
+    overdue = jobs.find_overdue(db.session.connection(), now)
+    for name, words in overdue.items():
+        yield warning("jobs", f"{name} {words}: see `journalctl -u paraphe-{name}`")
+    if not overdue:
+        yield ok("jobs", "none is late, of those that ever ran")
     for reason in health.check_disk_space():
         words = f"less than {health.DISK_NOTICE >> 20} MB are free beside the database"
         yield (error if reason.is_critical else warning)("disk", words)
@@ -159,15 +165,18 @@ def _check_erasure_log() -> Finding:
     return error("ledger", f"{file} cannot be written by this user")
 
 
-def _check_file_modes() -> Finding:
+def _check_file_modes() -> Iterator[Finding]:
     """Require that other users of the machine cannot read secrets and personal data."""
     instance = Path(current_app.instance_path)
     files = [instance / "secret_key", instance / "config.py", key_path(), retention.ledger_file()]
     if db.engine.url.get_backend_name() == "sqlite":
         files.append(Path(str(db.engine.url.database)))
     if readable := [str(file) for file in files if file.exists() and file.stat().st_mode & stat.S_IRWXO]:
-        return error("files", f"all users may read {', '.join(readable)}: run chmod o=")
-    return ok("files", "only this user may read secrets")
+        yield error("files", f"all users may read {', '.join(readable)}: run chmod o=")
+    elif instance.exists() and instance.stat().st_mode & stat.S_IRWXO:
+        yield warning("files", f"all users may list {instance}: run chmod o=")
+    else:
+        yield ok("files", "only this user may read secrets")
 
 
 def _check_rate_limits() -> Finding:

@@ -16,6 +16,7 @@ from app.extensions import db
 from app.mail.outbox import CLAIM, RETRIES
 from app.models import Letter, LetterState
 from app.ops import schema_version
+from app.ops.jobs import find_overdue
 from app.web.logging import describe
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Reason(enum.Enum):
     STUCK = "courrier-arrete"
     RELAY = "relais-en-panne"
     BLOCKED = "lettre-bloquee"
+    JOBS = "taches-de-nuit"  # one has failed, or is late
     DISK = "disque-presque-plein"
     FULL = "disque-plein"
 
@@ -91,7 +93,8 @@ def _find_reasons(engine: Engine, now: datetime) -> tuple[Reason, ...]:
             schema = _check_schema(connection)
             if Reason.BEHIND in schema:
                 return (*schema, *disk)  # the other checks may need missing columns
-            return (*schema, *_check_writing(connection), *check_letters(connection, now), *disk)
+            overdue = [Reason.JOBS] if find_overdue(connection, now) else []
+            return (*schema, *_check_writing(connection), *check_letters(connection, now), *overdue, *disk)
     except Exception as error:  # /sante must answer, whatever the error
         log.error("health: %s", describe(error))
         return (Reason.UNREACHABLE,)

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, delete, select, union
 
 from app.clock import now
 from app.database import read_snapshot
@@ -16,7 +16,6 @@ from app.models import Entry, Pledge, Role, Signature, Spelling, Status, Tally
 from app.register.update import (
     SIGNATURE_COLUMNS,
     add_to_tallies,
-    delete_spellings,
     entries_match,
     expected_entry,
     read_entries,
@@ -61,16 +60,30 @@ def find_differences() -> Iterator[Difference]:
             yield from _compare(found, _expected_entries(connection, ids), _read_spellings(connection, found))
         orphans = select(Spelling.code).distinct().where(Spelling.code.not_in(select(Entry.code)))
         for code in connection.scalars(orphans):
-            yield Difference("spellings", code, "some", "0", partial(delete_spellings, code=code))
+            yield Difference("spellings", code, "some", "0", partial(_delete_orphans, code=code))
         rows = connection.execute(select(Tally.number, Tally.commune, Tally.role, Tally.count))
         stored = {(number, commune, role): count for number, commune, role, count in rows}
     for key in sorted(tallies.keys() | stored.keys(), key=str):
         count = stored.get(key, 0)
         if count != tallies[key]:
             number, commune, role = key
-            fix = partial(add_to_tallies, difference={key: tallies[key] - count})
+            fix = partial(_fix_tally, key=key, difference=tallies[key] - count)
             of = f"{commune} {role.value} {number}"
             yield Difference("tally", of, str(count), str(tallies[key]), fix)
+
+
+def _fix_tally(connection: Connection, key: tuple[int, str, Role], difference: int) -> None:
+    """Add a difference to a tally, and delete the tally if it is 0."""
+    add_to_tallies(connection, {key: difference})
+    number, commune, role = key
+    tally = (Tally.number == number, Tally.commune == commune, Tally.role == role)
+    connection.execute(delete(Tally).where(*tally, Tally.count == 0))
+
+
+def _delete_orphans(connection: Connection, code: str) -> None:
+    """Delete the spellings of a code without an entry, unless a fix has just written that entry."""
+    without_entry = Spelling.code.not_in(select(Entry.code))
+    connection.execute(delete(Spelling).where(Spelling.code == code, without_entry))
 
 
 def _expected_entries(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any] | None]:

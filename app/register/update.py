@@ -36,7 +36,7 @@ _ENTRY_COLUMNS = tuple(column for column in Entry.__table__.columns if column.na
 SIGNATURE_COLUMNS = (
     Signature.id, Signature.status, Signature.code, Signature.given_name, Signature.family_name,
     Signature.role, Signature.list_name, Signature.commune, Signature.indexable, Signature.confirmed_at,
-    Signature.to_list,
+    Signature.to_list, Signature.hidden_at,
 )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def read_entries(connection: Connection, ids: Sequence[int]) -> dict[int, dict[s
 
 def expected_entry(signature: Any, pledges: Mapping[int, datetime]) -> dict[str, Any] | None:
     """Return the entry that a signature has outside of any silence; None if it is not public."""
-    is_public = signature.status is Status.CONFIRMED and pledges
+    is_public = signature.status is Status.CONFIRMED and not signature.hidden_at and pledges
     return entry_values(signature, pledges) if is_public else None
 
 
@@ -136,7 +136,8 @@ def update_entry(connection: Connection, signature_id: int, moment: datetime) ->
         return False
     new = expected_entry(signature, dict(connection.execute(pledges).all()))
     silent = charter.campaign.silence_until(moment) is not None
-    waits = silent and signature.status is Status.CONFIRMED and not entries_match(old, new)
+    is_removed = signature.status is not Status.CONFIRMED or signature.hidden_at  # at once, silence or not
+    waits = silent and not is_removed and not entries_match(old, new)
     if signature.to_list != waits:
         connection.execute(update(Signature).where(Signature.id == signature_id).values(to_list=waits))
     if waits:  # only the refusal of search engines is applied at once
@@ -166,14 +167,9 @@ def _replace_entry(
 
 def replace_spellings(connection: Connection, entry: Mapping[str, Any]) -> None:
     """Replace the spellings of an entry."""
-    delete_spellings(connection, entry["code"])
+    connection.execute(delete(Spelling).where(Spelling.code == entry["code"]))
     if rows := spelling_rows(entry):  # a name without a letter has none
         connection.execute(insert(Spelling), rows)
-
-
-def delete_spellings(connection: Connection, code: str) -> None:
-    """Delete the spellings of the entry of that code."""
-    connection.execute(delete(Spelling).where(Spelling.code == code))
 
 
 def add_to_tallies(connection: Connection, difference: Mapping[tuple[int, str, Role], int]) -> None:

@@ -4,14 +4,16 @@
 ``tests/signatures/test_personal_data.py``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from sqlalchemy import select
+
 from app.certificates.issue import load_snapshot
-from app.extensions import charter, communes
-from app.models import Certificate, Consent, Event, Letter, Signature
+from app.extensions import charter, communes, db
+from app.models import Certificate, Consent, Deed, Event, Letter, Signature
 
 #: What the codes of the database say; a code that is not here is given as it is.
 FRENCH = {
@@ -25,11 +27,18 @@ FRENCH = {
     "access": "lien d’accès",
     "move": "demande de changement d’adresse",
     "moving": "annonce de changement d’adresse",
+    "hidden": "signature masquée",
+    "hide": "signature masquée",
+    "restore": "signature publiée de nouveau",
+    "withdraw": "signature retirée",
+    "restored": "signature publiée de nouveau",
     "seal": "échéance du sceau",
+    "job": "tâche en échec",
     "waiting": "en attente",
     "sent": "envoyé",
     "refused": "refusé",
     "void": "sans objet",
+    "denied": "refus du destinataire",
     # consents
     "contact": "contact",
     "publication": "publication",
@@ -40,6 +49,7 @@ FRENCH = {
     "released": "engagement rendu",
     "move-asked": "changement d’adresse demandé",
     "moved": "adresse changée",
+    "move-refused": "changement d’adresse refusé",
     "contact-agreed": "contact accepté",
     "contact-refused": "contact refusé",
     "indexing-agreed": "moteurs de recherche acceptés",
@@ -64,12 +74,16 @@ def all_held(signature: Signature) -> dict[str, Any]:
         "liste": signature.list_name,
         "adresse": signature.email,
         "nouvelle_adresse": signature.new_email,
+        "ancienne_adresse": signature.former_email,
         "commencee_le": _time(signature.created_at),
         "changee_le": _time(signature.touched_at),
         "confirmee_le": _time(signature.confirmed_at),
         "retiree_le": _time(signature.withdrawn_at),
         "moteurs_de_recherche": signature.indexable,
         "sessions_fermees": signature.closed_count,
+        "masquee_le": _time(signature.hidden_at),
+        "masquee_parce_que": signature.hidden_reason,
+        "demandes_de_confirmation": signature.confirm_count,
         "liens_utilises": signature.access_count,
         "engagements": [
             {"numero": number, "texte": texts.get(number), "pris_le": _time(pledge.taken_at)}
@@ -78,6 +92,7 @@ def all_held(signature: Signature) -> dict[str, Any]:
         "consentements": [_consent(consent) for consent in signature.consents],
         "courriels": [_letter(letter) for letter in signature.letters],
         "certificats": [_certificate(certificate) for certificate in signature.certificates],
+        "actes_de_l_organisation": [_deed(deed) for deed in _find_deeds(signature)],
         "journal": [_event(event) for event in signature.events],
         "signatures_jointes": [all_held(merged) for merged in signature.merged],
     }
@@ -121,6 +136,14 @@ def _certificate(certificate: Certificate) -> dict[str, Any]:
         "sha256": certificate.sha256,
         "contenu": certificate.content,
     }
+
+
+def _find_deeds(signature: Signature) -> Iterable[Deed]:
+    return db.session.scalars(select(Deed).where(Deed.code == signature.code).order_by(Deed.id))
+
+
+def _deed(deed: Deed) -> dict[str, Any]:
+    return {"le": _time(deed.at), "quoi": FRENCH.get(deed.what, deed.what), "motif": deed.words}
 
 
 def _event(event: Event) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy import Select, delete, func, or_, select, update
 
 from app.extensions import charter, db
 from app.french import paris_day
-from app.models import Certificate, Event, Letter, LetterKind, LetterState, Signature, Status
+from app.models import Certificate, Deed, Event, Letter, LetterKind, LetterState, Signature, Status
 from app.register.update import remove_entries
 from app.signatures import erasure_log
 from app.signatures.rules import PERSONAL, PROOF, anonymise, withdraw
@@ -57,10 +57,13 @@ def purge(now: datetime, *, dry_run: bool = False) -> list[Erased]:
 
 
 def remember(codes: Sequence[str], now: datetime) -> None:
-    """Add committed withdrawals and denials to the erasure log.
+    """Add committed withdrawals and denials to the erasure log, and erase the words of deeds about them.
 
     If the log cannot be written, the withdrawal stands all the same: the next purge adds it.
     """
+    deeds = update(Deed).where(Deed.code.in_(codes), Deed.words.is_not(None))
+    db.session.execute(deeds.values(words=None))
+    db.session.commit()
     try:
         erasure_log.add(ledger_file(), codes, now)
     except OSError as error:
@@ -127,6 +130,15 @@ def _rules(now: datetime) -> list[Rule]:
             ),
             _forget_new_address,
         ),
+        Rule(
+            "erased-former-addresses",
+            signatures.where(
+                of_status == Status.CONFIRMED,
+                Signature.former_email.is_not(None),
+                ~Signature.events.any((Event.what == "moved") & (Event.at >= before("KEEP_PENDING_DAYS"))),
+            ),
+            _forget_former_address,
+        ),
         Rule("reduced-withdrawn", signatures.where(of_status == Status.WITHDRAWN, names_somebody), anonymise),
         Rule(
             "erased-withdrawn",
@@ -134,6 +146,7 @@ def _rules(now: datetime) -> list[Rule]:
                 of_status == Status.WITHDRAWN, Signature.withdrawn_at < before("KEEP_WITHDRAWN_DAYS")
             ),
         ),
+        Rule("erased-deeds", select(Deed).where(Deed.at < before("KEEP_DEEDS_DAYS")).order_by(Deed.id)),
         Rule("erased-letters", letters.where(Letter.kind != LetterKind.SEAL)),
         Rule(
             "unaddressed-letters",
@@ -149,6 +162,10 @@ def _rules(now: datetime) -> list[Rule]:
 
 def _forget_new_address(signature: Signature) -> None:
     signature.new_email = None
+
+
+def _forget_former_address(signature: Signature) -> None:
+    signature.former_email = None
 
 
 def _unaddress(letter: Letter) -> None:

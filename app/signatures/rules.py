@@ -89,6 +89,7 @@ def sign(
         edition=charter.edition,
         created_at=now,
         access_count=0,
+        confirm_count=0,
         closed_count=0,
         pledges={number: Pledge(number=number, taken_at=now) for number in numbers},
     )
@@ -168,7 +169,9 @@ def queue_confirmation(signature: Signature, now: datetime, *, within_quota: boo
     )
     if not is_queued:
         queue_letter(signature, LetterKind.CONFIRM, address, now)
-        if not within_quota:
+        if within_quota:
+            signature.confirm_count += 1
+        else:
             signature.letters[-1].state = LetterState.VOID
 
 
@@ -288,11 +291,25 @@ def identity_hash(signature: Signature) -> str:
 
 
 def move(signature: Signature, now: datetime) -> None:
-    """Change to the new address, whose letter was answered, and close the sessions of the former one."""
+    """Change to the new address, whose letter was answered, and close the sessions of the former one.
+
+    The former address may refuse the change for KEEP_PENDING_DAYS: meanwhile a second change keeps it, so
+    that an intruder who moves twice does not get rid of it.
+    """
     assert signature.new_email is not None
+    signature.former_email = signature.former_email or signature.email
     signature.email, signature.new_email = signature.new_email, None
     close_sessions(signature)
     signature.events.append(Event("moved", now))
+
+
+def refuse_move(signature: Signature, now: datetime) -> None:
+    """Keep the former address, or return to it after the move; close all sessions."""
+    signature.email = signature.former_email or signature.email
+    signature.former_email = signature.new_email = None
+    signature.touched_at = now
+    close_sessions(signature)
+    signature.events.append(Event("move-refused", now))
 
 
 def set_contact_consent(signature: Signature, wording: str | None, now: datetime) -> None:
@@ -329,6 +346,23 @@ def withdraw(signature: Signature, now: datetime) -> list[str]:
     return erased
 
 
+def hide(signature: Signature, reason: str, now: datetime) -> None:
+    """Take a confirmed signature out of the register; its owner is told why. Raises: SigningError."""
+    if not signature.is_confirmed or signature.hidden_at:
+        raise SigningError("only a signature that is confirmed and not hidden yet")
+    signature.hidden_at, signature.hidden_reason = now, reason
+    signature.events.append(Event("hidden", now))
+    queue_letter(signature, LetterKind.HIDDEN, _address(signature), now)
+
+
+def restore(signature: Signature, now: datetime) -> None:
+    """Put a hidden signature back into the register. Raises: SigningError."""
+    if not signature.is_confirmed or not signature.hidden_at:
+        raise SigningError("only a signature that is hidden")
+    signature.hidden_at = signature.hidden_reason = None
+    signature.events.append(Event("restored", now))
+
+
 def request_access(address: str, now: datetime, *, within_quota: bool) -> Letter:
     """Return the letter with a link to each signature of an address, whether it has any or not.
 
@@ -346,13 +380,17 @@ def _address(signature: Signature) -> str:
 
 
 def use_access_link(signature: Signature, now: datetime) -> None:
-    """Count an access link as used: this link, and those sent before it, are then invalid."""
+    """Count an access link as used: links sent and sessions begun before it are then closed."""
     signature.access_count += 1
+    close_sessions(signature)
     signature.events.append(Event("opened", now))
 
 
 #: The columns that identify a person.
-PERSONAL = ("given_name", "family_name", "name_key", "role", "commune", "list_name", "email", "new_email")
+PERSONAL = (
+    "given_name", "family_name", "name_key", "role", "commune", "list_name",
+    "email", "new_email", "former_email", "hidden_reason",
+)  # fmt: skip
 #: The events that prove a withdrawal; the other events say what was taken, and when.
 PROOF = frozenset({"confirmed", "withdrawn"})
 

@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import (
-    BadRequest,
     Conflict,
     HTTPException,
     SecurityError,
@@ -155,5 +154,5 @@ def _typed_fields() -> list[tuple[str, str]] | None:
         return None
     try:
         return [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
-    except BadRequest:
+    except HTTPException:  # unreadable, or too long for this view
         return None

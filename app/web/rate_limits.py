@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter, RouteLimit
@@ -33,15 +34,22 @@ SETTINGS = (
 def client_address() -> str:
     """Return the client: its IPv4 address, or the /64 that one IPv6 subscriber has (RFC 6177)."""
     named = request.remote_addr or "unknown"
-    try:
-        address = ipaddress.ip_address(named)
-    except ValueError:
+    address = _parse_address(named)
+    if address is None:
         return named
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def _parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return an IP address, without the port that some proxies add: 192.0.2.1:5678, [2001:db8::1]:443."""
+    for part in (text, text.rpartition(":")[0].strip("[]"), text.strip("[]")):
+        with suppress(ValueError):
+            return ipaddress.ip_address(part)
+    return None
 
 
 def client_key() -> str:

@@ -1,6 +1,7 @@
 """Requests as this program reads them, and the URL converter of text."""
 
 import re
+from html import unescape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -30,7 +31,20 @@ class NormalisedRequest(Request):
         return BytesIO()  # Werkzeug's hook: no uploaded file ever touches the disk
 
 
+#: What no token of a link has: RFC 4648 (5) and the dots of itsdangerous.
+NO_TOKEN = re.compile(r"[^A-Za-z0-9_.-]")
+
+
 class TextConverter(BaseConverter):
     """A segment of a URL without NUL, which PostgreSQL does not take in a text."""
 
     regex = r"[^/\x00]+"
+    part_isolating = True  # Werkzeug looks for « / » in the text of the regex, and finds the one it excludes
+
+
+class TokenConverter(TextConverter):
+    """The token of a mailed link, without what mail programs add to it: « . », « ) », « &gt; », spaces."""
+
+    def to_python(self, value: str) -> str:
+        """Return the token as it was sent, as far as it is there."""
+        return NO_TOKEN.sub("", unescape(value)).strip(".")

@@ -28,6 +28,7 @@ def init_app(app: Flask) -> None:
         percentage=french.percentage,
         commitments_of=french.commitments_of,
         typeset=french.typeset,
+        short_name=french.short_name,
         commune=lambda signature: communes.get_or_placeholder(signature.commune),
         panels=lambda numbers: panels(taken=frozenset(numbers)),
         capitalize_first=lambda text: text[:1].upper() + text[1:],

@@ -57,6 +57,7 @@ def test_not_me(open_page: OpenPage, site: Site) -> None:
     ask_to_sign(open_page("/"), stranger, 1)
     letter = letter_to(stranger, site, before, "/refuser/")
     page = open_page(link_in(letter, "/refuser/"))
+    page.get_by_label("Je n’ai pas demandé cette signature.").check()
     page.get_by_role("button", name="Effacer cette signature").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Signature effacée")
     assert page.context.request.get(link_in(letter, "/confirmer/")).status == 404

@@ -184,6 +184,67 @@ def test_sessions_of_the_old_address_are_closed(own, candidate, citizen, deliver
     assert candidate.open("/ma-signature").url == "/retrouver"
 
 
+@pytest.fixture
+def links(own, candidate, deliver, mailbox):
+    """The links of a move: to answer it, at the new address; to refuse it, at the present one."""
+    amend(candidate, email="nouvelle@example.org")
+    deliver()
+    letters = {letter["To"]: letter for letter in mailbox.letters}
+    told = letters[ELODIE["email"]]
+    assert link_in(told, "/refuser") in html_of(told)
+    return link_in(letters["nouvelle@example.org"], "/demenager/"), link_in(told, "/demenager/")
+
+
+def test_the_present_address_refuses_a_move(app, links, candidate, citizen, deliver, mailbox):
+    move, refuse = links
+    page = citizen.open(refuse)
+    assert "Une autre adresse électronique a été demandée" in page.text("main")
+    page = page.submit(".form")
+    assert page.status == 422
+    assert "Cochez la case pour refuser." in page.text("#errors")
+    assert citizen.open(move).status == 200, "a scanner that presses the button refuses nothing"
+    assert page.submit(".form", agreed="y").url == "/demenager/refuse"
+    assert journal(app)[-1] == "move-refused"
+    assert citizen.open(move).status == citizen.open(refuse).status == 410
+    assert candidate.open("/ma-signature").url == "/retrouver", "the session is closed"
+    assert ELODIE["email"] in come_back(candidate, deliver, mailbox).text(".signature")
+
+
+def test_the_former_address_takes_a_signature_back(app, links, candidate, citizen, deliver, mailbox):
+    move, refuse = links
+    assert candidate.open(move).submit("main form").url == "/ma-signature"
+    page = citizen.open(refuse)
+    assert "a changé d’adresse" in page.text("main")
+    page.submit(".form", agreed="y")
+    assert rows(app, "SELECT email, former_email FROM signature") == [(ELODIE["email"], None)]
+    assert candidate.open("/ma-signature").url == "/retrouver"
+    assert citizen.open(refuse).status == 410
+    assert come_back(citizen, deliver, mailbox).url == "/ma-signature"
+
+
+def test_moving_twice_does_not_silence_the_first_address(app, links, candidate, citizen, deliver, mailbox):
+    move, refuse = links
+    candidate.open(move).submit("main form")
+    amend(candidate, email="ailleurs@example.org")
+    deliver()
+    told = [letter for letter in mailbox.letters if letter["To"] == "nouvelle@example.org"][-1]
+    assert "/refuser" not in text_of(told), "only the first address takes it back"
+    assert "reprenez votre adresse" in text_of(told)
+    letter = next(letter for letter in mailbox.letters if letter["To"] == "ailleurs@example.org")
+    candidate.open(link_in(letter, "/demenager/")).submit("main form")
+    citizen.open(refuse).submit(".form", agreed="y")
+    assert rows(app, "SELECT email FROM signature") == [(ELODIE["email"],)]
+
+
+def test_a_move_is_refused_for_a_week(links, candidate, citizen, later):
+    move, refuse = links
+    candidate.open(move).submit("main form")
+    later(days=6, hours=23)
+    assert citizen.open(refuse).status == 200
+    later(hours=2)
+    assert citizen.open(refuse).status == 410
+
+
 def test_an_old_page_does_not_undo_a_newer_correction(own, candidate):
     old = candidate.open("/ma-signature/corriger")
     amend(candidate, commune="Le Bugue")

@@ -263,3 +263,85 @@ def test_what_is_confirmed_is_what_was_shown(app, candidate, deliver, mailbox, s
     assert "Relisez-la" in page.text()
     assert rows(app, "SELECT status FROM signature") == [("pending",)]
     assert page.submit(".form", agreed="y").url == "/ma-signature"
+
+
+# Links that mail programs change, and older links
+
+
+@pytest.mark.parametrize("stray", [".", ")", ">", ";", ",", "/", "%20", "&gt;", "%0D%0A", "*", "»", "%C2%A0"])
+def test_a_stray_character_after_a_link_changes_nothing(citizen, link, stray):
+    assert citizen.open(link + stray).submit(".form", agreed="y").url == "/ma-signature"
+
+
+def test_a_line_break_inside_a_link_changes_nothing(citizen, link):
+    half = len(link) - 30
+    assert citizen.open(f"{link[:half]}%0A{link[half:]}").text("h1") == "Confirmer votre signature"
+
+
+@pytest.mark.parametrize(
+    ("keep", "words"), [(-1, "La fin de ce lien manque"), (-60, "La fin de ce lien manque")]
+)
+def test_a_link_that_was_cut_offers_a_fresh_letter(citizen, link, deliver, mailbox, keep, words):
+    page = citizen.open(link[:keep])
+    assert (page.status, page.text("h1")) == (404, "Lien incomplet")
+    assert "La fin de ce lien manque" in page.text("main")
+    page.open_link("/retrouver").submit(".form", email=ELODIE["email"])
+    deliver()
+    assert citizen.open(link_in(mailbox.letters[-1], "/confirmer/")).status == 200
+
+
+@pytest.mark.parametrize("path", ["acces", "refuser", "demenager", "confirmer"])
+def test_each_damaged_link_offers_a_fresh_letter(citizen, path):
+    page = citizen.open(f"/{path}/nonsense")
+    assert (page.status, page.text("h1")) == (404, "Lien incomplet")
+
+
+def test_a_newer_letter_replaces_the_link_of_an_older_one(candidate, citizen, deliver, mailbox, later):
+    sign(candidate)
+    deliver()
+    later(minutes=5)
+    candidate.open("/signer/envoye").submit(".form")
+    deliver()
+    old, new = (link_in(letter, "/confirmer/") for letter in mailbox.letters)
+    page = citizen.open(old)
+    assert (page.status, page.text("h1")) == (410, "Un courriel plus récent vous attend")
+    assert citizen.open(f"{old}/engagements").url == old.removeprefix("http://localhost")
+    later(minutes=5)
+    assert page.submit("main form").url == "/confirmer/renvoye"
+    deliver()
+    assert citizen.open(new).status == 410, "replaced in its turn"
+    newest = link_in(mailbox.letters[-1], "/confirmer/")
+    assert citizen.open(newest).submit(".form", agreed="y").url == "/ma-signature"
+    assert citizen.open(old).text("h1") == citizen.open(newest).text("h1"), "already confirmed"
+
+
+def test_a_letter_beyond_the_quota_replaces_no_link(candidate, citizen, deliver, mailbox, later):
+    sign(candidate)
+    for _ in range(4):
+        deliver()
+        later(minutes=1)
+        candidate.open("/signer/envoye").submit(".form")
+    deliver()
+    assert len(mailbox.letters) == 3
+    assert citizen.open(link_in(mailbox.letters[-1], "/confirmer/")).status == 200
+
+
+def test_a_double_click_replaces_no_link(candidate, citizen, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    for _ in range(2):
+        candidate.open("/signer/envoye").submit(".form")
+    deliver()
+    assert citizen.open(link_in(mailbox.letters[-1], "/confirmer/")).status == 200
+
+
+def test_a_stranger_s_words_reach_no_mailbox(candidate, deliver, mailbox):
+    words = {
+        "given_name": "Achetez nos montres à prix cassés dès maintenant",
+        "family_name": "Sur notre site",
+    }
+    sign(candidate, **words)
+    deliver()
+    for part in (text_of(mailbox.letters[0]), html_of(mailbox.letters[0])):
+        assert "Achetez nos montres à prix cassés dès\u00a0…" in part
+        assert "maintenant" not in part.partition("Vous avez pris")[0]

@@ -74,6 +74,36 @@ def test_a_browser_closed_elsewhere_ticks_a_draft(app, own, candidate):
     assert rows(app, "SELECT count(*) FROM pledge") == [(3,)]
 
 
+def test_a_session_ends_after_twelve_hours_of_use(own, candidate, later):
+    for _ in range(25):  # half an hour each
+        later(minutes=29)
+        if candidate.open("/ma-signature").url != "/ma-signature":
+            break
+    else:
+        pytest.fail("used for twelve hours, and still open")
+    assert candidate.open("/ma-signature").url == "/retrouver"
+
+
+def test_a_session_in_use_is_open_for_hours(own, candidate, later):
+    for _ in range(24):  # 11 hours and 36 minutes
+        later(minutes=29)
+        assert candidate.open("/ma-signature").url == "/ma-signature"
+
+
+def test_a_new_access_link_closes_older_sessions(own, candidate, citizen, deliver, mailbox):
+    assert come_back(citizen, deliver, mailbox).url == "/ma-signature"
+    assert candidate.open("/ma-signature").url == "/retrouver"
+    assert citizen.open("/ma-signature").url == "/ma-signature"
+
+
+@pytest.mark.parametrize("owner", [("0" * 20, 1, 0), "a", 7, ["x"], {"code": "x"}, ["0" * 20, "1", 1, 0]])
+def test_a_session_of_another_shape_is_none(app, candidate, owner):
+    candidate.open("/")
+    with candidate.client.session_transaction() as session:
+        session["owner"] = owner
+    assert candidate.open("/ma-signature").url == "/retrouver"
+
+
 @pytest.mark.parametrize("htmx", [False, True])
 def test_a_tick_beside_a_confirmed_signature_changes_nothing(app, own, candidate, htmx):
     token = own["#contact [name=csrf_token]"]["value"]
@@ -223,11 +253,15 @@ def test_asking_often_writes_three_times(own, citizen, deliver):
         assert deliver() == sent
 
 
-def test_asking_often_does_not_keep_others_from_signing_there(own, citizen, deliver):
+def test_using_a_link_lets_others_sign_there(own, candidate, citizen, deliver, mailbox, later):
     for _ in range(4):
         citizen.open("/retrouver").submit(".form", email=ELODIE["email"])
         deliver()
     sign(citizen, given_name="Marc")
+    assert deliver() == 0, "a mailbox gets three unanswered letters a day, of all kinds"
+    candidate.open(link_in(mailbox.letters[-1], "/acces/")).submit("main form")
+    later(minutes=1)
+    citizen.open("/signer/envoye").submit(".form")
     assert deliver() == 1
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.support.database import rows
-from tests.support.journeys import ELODIE, confirm, sign
+from tests.support.journeys import ELODIE, confirm, sign, signed_and_confirmed
 from tests.support.mailbox import link_in, text_of
 from tests.support.site import running_site
 from tests.support.visitor import Visitor
@@ -86,3 +86,34 @@ def test_only_an_answer_resets_the_count(app, deliver, mailbox, later, answered)
     sign(Visitor(app), given_name="Zoé")
     deliver()
     assert any("Bonjour Zoé " in text_of(letter) for letter in mailbox.letters) == answered
+
+
+def test_letters_of_all_kinds_share_one_count(app, deliver, mailbox):
+    """A stranger signs, asks for access, and moves a signature of their own: nine letters, before."""
+    stranger = Visitor(app)
+    signed_and_confirmed(stranger, deliver, mailbox, email="autre@example.org")
+    mailbox.letters.clear()
+    for name in ELEVEN[:3]:
+        sign(Visitor(app), given_name=name)
+        Visitor(app).open("/retrouver").submit(".form", email=ELODIE["email"])
+        stranger.open("/ma-signature/corriger").submit(".form", email=ELODIE["email"])
+        deliver()
+    assert [letter["To"] for letter in mailbox.letters].count(ELODIE["email"]) == 3
+
+
+def test_a_tag_makes_no_new_mailbox(app, deliver, mailbox):
+    for number in range(8):
+        sign(Visitor(app), email=f"elodie.martin+{number}@example.org")
+    deliver()
+    assert len(mailbox.letters) == 3
+
+
+def test_the_warning_of_a_move_cannot_be_silenced(app, candidate, deliver, mailbox):
+    signed_and_confirmed(candidate, deliver, mailbox)
+    for _ in range(4):
+        Visitor(app).open("/retrouver").submit(".form", email=ELODIE["email"])
+    deliver()
+    mailbox.letters.clear()
+    candidate.open("/ma-signature/corriger").submit(".form", email="ailleurs@example.org")
+    deliver()
+    assert {letter["To"] for letter in mailbox.letters} == {ELODIE["email"], "ailleurs@example.org"}

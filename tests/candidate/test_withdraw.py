@@ -5,7 +5,7 @@ import pytest
 from app import create_app
 from app.extensions import db
 from tests.support.database import dump, rows
-from tests.support.journeys import ELODIE, confirm, sign, signed_and_confirmed, tick, withdraw
+from tests.support.journeys import ELODIE, come_back, confirm, sign, signed_and_confirmed, tick, withdraw
 from tests.support.mailbox import html_of, link_in, text_of
 from tests.support.visitor import Visitor, check_typography
 
@@ -122,6 +122,10 @@ def test_not_me(app, candidate, citizen, deliver, mailbox):
     page = citizen.open(link_in(letter, "/refuser/"))
     assert count(app, "signature") == 1, "opening is not pressing"
     page = page.submit("main form")
+    assert (page.status, count(app, "signature")) == (422, 1), "a scanner presses, and ticks nothing"
+    back = page["main form + p a"]["href"]
+    assert citizen.open(back).text("h1") == "Confirmer votre signature"
+    page = page.submit("main form", agreed="y")
     assert page.url == "/refuser/fait"
     for table in ("signature", "pledge", "consent"):
         assert count(app, table) == 0, table
@@ -130,21 +134,40 @@ def test_not_me(app, candidate, citizen, deliver, mailbox):
     assert candidate.open("/").text(".count") == "0 engagement sur 10"
 
 
-def test_not_me_gives_nobody_more_letters(candidate, citizen, deliver, mailbox):
-    for _ in range(6):
-        sign(candidate)
-        if deliver():
-            citizen.open(link_in(mailbox.letters[-1], "/refuser/")).submit("main form")
-    assert len(mailbox.letters) == 3
+@pytest.mark.parametrize("email", [ELODIE["email"], "elodie.martin+charte@example.org"])
+def test_a_refusal_stops_letters_for_thirty_days(candidate, citizen, deliver, mailbox, later, email):
+    sign(candidate)
+    deliver()
+    citizen.open(link_in(mailbox.letters[0], "/refuser/")).submit("main form", agreed="y")
+    later(days=29)
+    for _ in range(2):
+        sent = sign(candidate, email=email)
+        assert sent.url == "/signer/envoye", "the page says nothing of it"
+        candidate.open("/retrouver").submit(".form", email=email)
+        assert deliver() == 0
+    later(days=2)
+    sign(Visitor(candidate.client.application), email=email)
+    assert deliver() == 1
 
 
-def test_a_link_that_was_refused_stays_dead(candidate, citizen, deliver, mailbox):
+def test_a_refusal_leaves_the_link_to_what_the_mailbox_confirmed(own, citizen, deliver, mailbox):
+    sign(citizen, given_name="Marc")
+    deliver()
+    citizen.open(link_in(mailbox.letters[-1], "/refuser/")).submit("main form", agreed="y")
+    assert come_back(citizen, deliver, mailbox).url == "/ma-signature"
+
+
+def test_who_refused_may_sign_after_all(candidate, citizen, deliver, mailbox):
     sign(candidate)
     deliver()
     first = mailbox.letters[0]
-    citizen.open(link_in(first, "/refuser/")).submit("main form")
+    citizen.open(link_in(first, "/refuser/")).submit("main form", agreed="y")
+    page = citizen.open(link_in(first, "/refuser/"))
+    assert page.text("h1") == "Vous avez refusé cette signature"
+    assert page.submit("main form").url == "/retrouver"
+    assert citizen.open(link_in(first, "/refuser/")).status == 404
     sign(candidate, given_name="Marc")
-    deliver()
+    assert deliver() == 1
     assert citizen.open(link_in(first, "/confirmer/")).status == 404
     assert citizen.open(link_in(mailbox.letters[-1], "/confirmer/")).status == 200
 
@@ -154,7 +177,7 @@ def test_not_me_stops_the_letters_that_wait(candidate, citizen, deliver, mailbox
     deliver()
     later(minutes=1)
     candidate.open("/signer/envoye").submit(".form")
-    citizen.open(link_in(mailbox.letters[0], "/refuser/")).submit("main form")
+    citizen.open(link_in(mailbox.letters[0], "/refuser/")).submit("main form", agreed="y")
     assert deliver() == 0
 
 

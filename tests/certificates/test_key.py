@@ -35,6 +35,7 @@ from app.certificates.numbers import generate_number
 from app.certificates.seal import check_seal, seal_pdf
 from app.config import ConfigError
 from tests.support.authority import bought, issue
+from tests.support.database import rows
 from tests.support.documents import ROOT, small_pdf
 
 PDF = small_pdf()
@@ -357,6 +358,20 @@ def test_gunicorn_logs_why_it_cannot_start(site, path):
     assert run.returncode
     assert "Error: The key of the seal" in run.stderr
     assert run.stderr.count("Traceback") <= 1, "gunicorn's own, when a worker does not boot"
+
+
+def test_a_lost_key_stops_the_start_once_certificates_were_issued(site, path):
+    """A new one would be made in silence, and the site would no longer know its former seals."""
+    environment = {**site.environment, "FLASK_SEAL_FILE": str(path.with_name("lost.p12"))}
+    rows(site.database, "INSERT INTO signature (id, code, status, created_at, touched_at, access_count)"
+         " VALUES (1, 'c', 'withdrawn', '2026-03-01', '2026-03-01', 0)")  # fmt: skip
+    rows(site.database, "INSERT INTO certificate (number, signature_id, issued_at, sha256)"
+         " VALUES ('1', 1, '2026-03-01', '1')")  # fmt: skip
+    command = [sys.executable, "-m", "gunicorn", "--workers", "1", "--bind", "127.0.0.1:0", "wsgi:app"]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert "is missing, and certificates were issued: put it back from a backup" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not path.with_name("lost.p12").exists()
 
 
 def test_gunicorn_workers_create_one_key(site):

@@ -7,6 +7,7 @@ from app.mail.addresses import (
     KNOWN_DOMAINS,
     AddressError,
     encode_address,
+    mailbox_of,
     normalise_address,
     suggest_address,
 )
@@ -173,3 +174,16 @@ def test_an_accepted_address_gets_no_second_suggestion(app, candidate, deliver, 
     later(seconds=11)
     assert page.submit(".form").text(".success")
     assert waiting_for(app) == "elodie@gmial.com"
+
+
+@pytest.mark.parametrize(
+    ("address", "mailbox"),
+    [
+        ("elodie@example.org", "elodie@example.org"),
+        ("elodie+charte@example.org", "elodie@example.org"),
+        ("elodie+a+b@example.org", "elodie@example.org"),
+        ("+charte@example.org", "+charte@example.org"),
+    ],
+)
+def test_a_mailbox_is_an_address_without_its_tag(address, mailbox):
+    assert mailbox_of(address) == mailbox

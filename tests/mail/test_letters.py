@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+from app.extensions import charter
 from tests.support.database import dump
 from tests.support.journeys import ELODIE, sign, signed_and_confirmed
 from tests.support.mailbox import html_of, link_in, text_of
@@ -48,7 +49,7 @@ def test_no_line_is_longer_than_smtp_allows(candidate, deliver, mailbox):
     signed_and_confirmed(candidate, deliver, mailbox, given_name="é" * 60, family_name="œ" * 60)
     for letter in mailbox.received:
         assert max(map(len, letter.splitlines())) <= 998
-    assert f"Bonjour {'é' * 60}" in html_of(mailbox.letters[0])
+    assert f"Bonjour {'é' * 39}…," in html_of(mailbox.letters[0])
 
 
 def test_links_come_from_server_name_not_from_the_host_header(app, candidate, deliver, mailbox):
@@ -90,3 +91,23 @@ def test_the_sender_may_have_a_domain_in_unicode(app, candidate, deliver, mailbo
         "Charte, la vôtre Dordogne",
         "charte@xn--cole-9oa.fr",
     )
+
+
+def test_replies_go_where_the_settings_say(app, candidate, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    assert mailbox.letters[0]["Reply-To"] is None
+    app.config["MAIL_REPLY_TO"] = "bureau@example.org"
+    sign(candidate, email="autre@example.org")
+    deliver()
+    assert mailbox.letters[1]["Reply-To"] == "bureau@example.org"
+
+
+def test_the_foot_of_a_letter_has_the_contacts_of_the_charter(app, candidate, deliver, mailbox):
+    sign(candidate)
+    deliver()
+    with app.app_context():
+        contacts = [contact.email for contact in charter.contacts]
+    assert contacts
+    for text in (text_of(mailbox.letters[0]), html_of(mailbox.letters[0])):
+        assert all(contact in text for contact in contacts)

@@ -8,11 +8,18 @@ import pytest
 from flask import Flask
 
 from app import clock
-from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE, TokenInvalid
+from app.mail.links import (
+    ACCESS_SIGNATURE,
+    CONFIRM_SIGNATURE,
+    DENY_SIGNATURE,
+    MOVE_SIGNATURE,
+    REFUSE_MOVE,
+    TokenInvalid,
+)
 from app.models import Signature, Status
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PURPOSES = [CONFIRM_SIGNATURE, ACCESS_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE]
+PURPOSES = [CONFIRM_SIGNATURE, ACCESS_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE, REFUSE_MOVE]
 each_purpose = pytest.mark.parametrize("purpose", PURPOSES, ids=lambda purpose: purpose.salt)
 
 
@@ -42,6 +49,7 @@ def signature_begun(created_at):
         email="elodie@example.org",
         created_at=created_at,
         access_count=0,
+        confirm_count=1,
     )
 
 
@@ -82,6 +90,7 @@ def test_a_link_is_void_once_the_address_changes(purpose, signature):
         (ACCESS_SIGNATURE, {"access_count": 1}),
         (ACCESS_SIGNATURE, {"status": Status.WITHDRAWN}),
         (MOVE_SIGNATURE, {"new_email": "ailleurs@example.org"}),
+        (REFUSE_MOVE, {"former_email": "avant@example.org"}),
     ],
     ids=lambda value: getattr(value, "salt", str(value)),
 )

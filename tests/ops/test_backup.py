@@ -301,6 +301,50 @@ def invalid_json(members, manifest):
     update_sums(members, manifest)
 
 
+def row_of(table, row):
+    def forge(members, manifest):
+        members[f"database/{table}.jsonl"] = row + b"\n"
+        update_sums(members, manifest)
+
+    forge.__name__ = f"{table}_{row[:20]!r}"
+    return forge
+
+
+def entry_of(key, value):
+    def forge(members, manifest):
+        manifest[key] = value
+
+    forge.__name__ = f"{key}_{value!r}"
+    return forge
+
+
+def file_of(name, content):
+    def forge(members, manifest):
+        members[name] = content
+        update_sums(members, manifest)
+
+    forge.__name__ = f"{name}_{content[:20]!r}"
+    return forge
+
+
+FORGED = [
+    *(row_of("event", row) for row in (
+        b"7", b"null", b"{}", b"[]", b"[1]", b"\xff", b"[" * 100_000, b'[1, 2, 3, 4, 5]',
+        b'["x", {}, [], 1, 1]',
+        b'[99999999999999999999999999, "2026-03-01T00:00:00+00:00", "signed", null, null]',
+        b'[1, "2026-99-99", "signed", null, null]', b'[1, 5, "signed", null, null]',
+    )),
+    *(entry_of("tables", value) for value in ([], {}, 7, None, {"signature": 1})),
+    entry_of("tables", {"signature": {"rows": "x"}}),
+    *(entry_of("sha256", value) for value in ([], {}, 7, None, "x")),
+    *(entry_of("revision", value) for value in ("", None, 7, "x", [])),
+    *(entry_of("version", value) for value in (0, 99, "2", None, [])),
+    file_of("erased.txt", b"0" * 20 + b" 2026-99-99T00:00:00+00:00"),
+    file_of("seal/seal-former.pem", b"-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"),
+    file_of("seal/seal.p12", b"nonsense"),
+]  # fmt: skip
+
+
 def missing_member(members, manifest):
     del members["database/event.jsonl"]
 
@@ -325,7 +369,7 @@ def empty_manifest(members, manifest):
     "change",
     [
         name_outside_path, altered_row, missing_signature, duplicate_rows, invalid_json, missing_member,
-        later_version, later_revision, other_format, empty_manifest,
+        later_version, later_revision, other_format, empty_manifest, *FORGED,
     ],
     ids=lambda change: change.__name__,
 )  # fmt: skip

@@ -18,6 +18,8 @@ from app.certificates.key import seal_key
 from app.clock import now
 from app.extensions import db
 from app.mail import outbox
+from app.models import Certificate
+from tests.support import crowd
 from tests.support.journeys import sign
 from tests.support.legal_facts import GIVEN
 from tests.support.mailbox import free_port
@@ -26,7 +28,7 @@ from tests.support.visitor import Visitor
 
 
 @pytest.fixture
-def complete(settings):
+def complete(settings, tmp_path):
     """Return a factory of complete sites: migrated, with a seal key and all legal facts."""
 
     def make(**changes: object) -> Flask:
@@ -35,6 +37,7 @@ def complete(settings):
             upgrade()
             assert seal_key.days_left(now()) > 3000
             db.engine.dispose()
+        app.instance_path = str(tmp_path)
         return app
 
     return make
@@ -59,8 +62,8 @@ def test_a_complete_site_is_ok(complete, mailbox):
     assert status == 0
     assert {line.split()[0] for line in lines.values()} == {"ok"}
     assert list(lines) == [
-        "charter", "legal pages", "terms", "seal", "database", "purge", "outbox", "ledger", "files", "limits",
-        "relay",
+        "charter", "legal pages", "terms", "seal", "database", "purge", "outbox", "jobs", "ledger", "files",
+        "limits", "relay",
     ]  # fmt: skip
     assert lines["relay"] == f"ok 127.0.0.1:{mailbox.port} answers"
     assert lines["database"].startswith("ok reachable, at 0")
@@ -304,3 +307,27 @@ def test_an_unreachable_rate_limit_storage_is_a_warning(complete):
     store = f"redis://127.0.0.1:{free_port()}/0"
     status, lines = check(complete(RATELIMIT_STORAGE_URI=store, RATELIMIT_ENABLED=True))
     assert (status, lines["limits"].split()[0]) == (0, "warning")
+
+
+def test_a_folder_that_others_may_list_is_a_warning(complete, tmp_path):
+    app = complete()
+    tmp_path.chmod(0o755)
+    assert check(app)[1]["files"] == f"warning all users may list {tmp_path}: run chmod o="
+
+
+def test_a_lost_seal_key_is_an_error(complete, tmp_path):
+    app = complete()
+    store_certificate(app)
+    (tmp_path / "seal.p12").unlink()
+    assert "is missing, and certificates were issued" in check(app)[1]["seal"]
+
+
+def store_certificate(app: Flask) -> None:
+    """Store a certificate."""
+    with app.app_context():
+        signature = crowd.person(1)
+        certificate = Certificate(number="1", issued_at=now(), content={}, pdf=b"%", sha256="1")
+        signature.certificates.append(certificate)
+        db.session.add(signature)
+        db.session.commit()
+        db.engine.dispose()

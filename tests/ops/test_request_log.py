@@ -176,7 +176,7 @@ def test_the_log_has_no_personal_data(watched):
 def test_the_log_has_the_errors(watched):
     log = watched.site.log.read_text()
     for told in (
-        "not caught: GET /ma-signature", "not caught: GET /confirmer/<token>", "LookupError",
+        "not caught: GET /ma-signature", "not caught: GET /confirmer/<token:token>", "LookupError",
         "confirm.py:", "TypeError", "export.py:", "delayed: SMTPRecipientsRefused", "refused", "database: ",
         "gunicorn.error",
     ):  # fmt: skip
@@ -201,7 +201,7 @@ def test_the_log_has_a_json_line_for_each_request(watched):
     counted = Counter((facts["method"], facts["status"]) for facts in answered)
     assert watched.asked <= counted
     assert counted["other", 404] == 1
-    assert {"/confirmer/<token>", "/signataires.csv", "/static", "-"} <= {
+    assert {"/confirmer/<token:token>", "/signataires.csv", "/static", "-"} <= {
         facts["route"] for facts in answered
     }
 

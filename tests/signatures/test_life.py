@@ -395,23 +395,21 @@ class Life(RuleBasedStateMachine):
             assert len(current) <= 1
 
     def nobody_is_flooded(self):
-        """No more than so many letters of a kind in a day, counting anew at each answer, erased or not."""
-        answers = {"confirmed": LetterKind.CONFIRM, "opened": LetterKind.ACCESS, "moved": LetterKind.MOVE}
+        """No more than so many letters in a day, counting anew at each answer, erased or not."""
         answered = self.answered
         for row, email in db.session.execute(
-            select(Event, Signature.email).join(Signature).where(Event.what.in_(answers))
+            select(Event, Signature.email).join(Signature).where(Event.what.in_(quota.ANSWERS))
         ):
-            key = (answers[row.what], email)
-            answered[key] = max(row.at, answered.get(key, row.at))
+            answered[email] = max(row.at, answered.get(email, row.at))
         since = self.now() - timedelta(days=1)
         letters = db.session.scalars(
             select(Letter).where(Letter.created_at > since, Letter.state != LetterState.VOID)
         )
-        kinds = (LetterKind.CONFIRM, LetterKind.ACCESS, LetterKind.MOVE, LetterKind.MOVING)
         counts = Counter(
-            (letter.kind, letter.address)
+            (letter.kind is LetterKind.MOVING, letter.address)  # a warning has a count of its own
             for letter in letters
-            if letter.kind in kinds and letter.created_at > answered.get((letter.kind, letter.address), since)
+            if letter.kind in (*quota.STRANGERS, LetterKind.MOVING)
+            and letter.created_at > answered.get(letter.address, since)
         )
         assert all(count <= PER_DAY for count in counts.values()), counts
 

@@ -357,7 +357,7 @@ def test_a_backup_brings_nobody_back_who_denied(app, candidate, citizen, deliver
     sign(candidate)
     deliver()
     back_up(app, tmp_path / "old")
-    denied = citizen.open(link_in(mailbox.letters[0], "/refuser/")).submit("main form")
+    denied = citizen.open(link_in(mailbox.letters[0], "/refuser/")).submit("main form", agreed="y")
     assert denied.url == "/refuser/fait"
     put_back(app, tmp_path / "old")
     (code,) = codes(app, Status.PENDING)
@@ -371,7 +371,7 @@ def test_what_begins_again_under_the_same_code_stands(
     sign(candidate)
     deliver()
     (code,) = codes(app, Status.PENDING)
-    citizen.open(link_in(mailbox.letters[0], "/refuser/")).submit("main form")
+    citizen.open(link_in(mailbox.letters[0], "/refuser/")).submit("main form", agreed="y")
     later(hours=1)
     tick(candidate, 1)
     with candidate.client.session_transaction() as session:

@@ -203,7 +203,7 @@ def test_what_is_left_of_a_withdrawn_signature_names_nobody(pending):
         left = {name for name in names if getattr(standing, name) is not None}
         assert left == {
             "code", "status", "edition", "created_at", "touched_at", "confirmed_at", "withdrawn_at",
-            "closed_count", "access_count",
+            "closed_count", "access_count", "confirm_count",
         }  # fmt: skip
         assert [(c.wording, c.edition, c.given_at) for c in standing.consents] == [
             ("J’accepte.", CHARTER.edition, NOON)

@@ -121,6 +121,15 @@ def test_a_new_address_that_nobody_answers_goes_the_second_after_its_term():
     ]  # fmt: skip
 
 
+def test_a_former_address_goes_the_second_after_its_term():
+    def moved(at: datetime) -> Signature:
+        return put(Status.CONFIRMED, former_email="avant@example.org", events=[Event("moved", at)])
+
+    kept, due = moved(days_ago(8)), moved(days_ago(8) - SECOND)
+    assert purge() == [("erased-former-addresses", [due.code])]
+    assert [s.former_email for s in (kept, due)] == ["avant@example.org", None]
+
+
 def test_what_proves_a_withdrawal_goes_the_second_after_its_term():
     due = put_withdrawn(days_ago(1825) - SECOND).code
     kept = {put_withdrawn(days_ago(1825)).code, put(Status.CONFIRMED, days_ago(2000)).code}

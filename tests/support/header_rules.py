@@ -36,6 +36,8 @@ ROWS = {
     "candidate.access_requested": Row("private", "/retrouver/envoye"),
     "candidate.access": Row("private", "/acces/{access}", 200, 303),
     "candidate.move": Row("private", "/demenager/{move}", 410, 410),
+    "candidate.refuse_move": Row("private", "/demenager/{refuse}/refuser", 410, 410),
+    "candidate.move_refused": Row("private", "/demenager/refuse"),
     "candidate.my_signature": Row("private", "/ma-signature"),
     "candidate.edit_commitments": Row("private", "/ma-signature/engagements"),
     "candidate.edit_commitment": Row("private", "/ma-signature/engagements/1", None, 303),

@@ -46,6 +46,7 @@ class Cast:
     withdrawn: Any
     withdrawn_number: str
     move_link: str = ""
+    refuse_move_link: str = ""
 
 
 def bring_in(open_page: Open, site: Site) -> Cast:
@@ -249,6 +250,15 @@ def moving(page: Page, cast: Cast, name: str = "moves") -> None:
     expect(page).to_have_url(re.compile("/ma-signature$"))
     asked = letter_to(Person("", "", f"{name}-away@example.org"), cast.site, before, "/demenager/")
     cast.move_link = link_in(asked, "/demenager/")
+    told = letter_to(someone, cast.site, before, "/refuser")
+    cast.refuse_move_link = link_in(told, "/demenager/")
+
+
+def refuse_move(page: Page, cast: Cast) -> None:
+    moving(page, cast, "stays")
+    page.goto(cast.refuse_move_link)
+    page.get_by_role("button", name="Refuser").click()
+    expect(page.locator("#errors")).to_be_focused()
 
 
 def moved(page: Page, cast: Cast) -> None:
@@ -262,11 +272,26 @@ def joining(page: Page, cast: Cast) -> None:
     expect(page.locator("p.note")).to_contain_text("rejoindront votre signature")
 
 
-def refusing(page: Page, cast: Cast) -> None:
-    someone = Person("Marie", "Roche", "refuses@example.org")
+def refusing(page: Page, cast: Cast, name: str = "refuses") -> None:
+    someone = Person("Marie", "Roche", f"{name}@example.org")
     before = len(cast.site.mailbox.letters)
     ask_to_sign(page, someone, 1)
     page.goto(link_in(letter_to(someone, cast.site, before, "/refuser/"), "/refuser/"))
+
+
+def unrefused(page: Page, cast: Cast) -> None:
+    refusing(page, cast, "hesitates")
+    page.get_by_role("button", name="Effacer cette signature").click()
+    expect(page.locator("#errors")).to_be_focused()
+
+
+def refused(page: Page, cast: Cast) -> None:
+    refusing(page, cast, "refused")
+    link = page.url
+    page.get_by_label("Je n’ai pas demandé cette signature.").check()
+    page.get_by_role("button", name="Effacer cette signature").click()
+    page.goto(link)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Vous avez refusé cette signature")
 
 
 def not_found(page: Page, cast: Cast) -> None:
@@ -353,6 +378,8 @@ FIRST: dict[str, str] = {
     "legal": "/mentions-legales",
     "withdrawn": "/signature-retiree",
     "denied": "/refuser/fait",
+    "move refused": "/demenager/refuse",
+    "broken link": "/confirmer/incomplet",
     "404": "/nulle-part",
 }
 THEN: dict[str, Callable[[Page, Cast], Any]] = {
@@ -392,6 +419,9 @@ THEN: dict[str, Callable[[Page, Cast], Any]] = {
     "confirm, joining": joining,
     "withdraw": at("/ma-signature/retirer"),
     "deny": refusing,
+    "deny, errors": unrefused,
+    "deny, done before": refused,
+    "move, refused": refuse_move,
     "share": at("/ma-signature/partager"),
     "register": at("/signataires"),
     "register, one commune": at("/signataires?commune=sarlat"),

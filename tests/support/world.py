@@ -14,7 +14,7 @@ from app import create_app
 from app.certificates.key import seal_key
 from app.extensions import db
 from app.mail import outbox
-from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE
+from app.mail.links import ACCESS_SIGNATURE, CONFIRM_SIGNATURE, DENY_SIGNATURE, MOVE_SIGNATURE, REFUSE_MOVE
 from app.models import Signature
 from app.web.headers import HEADERS
 from tests.support.fuzzing import TRIED
@@ -92,6 +92,7 @@ class World:
                 ACCESS_SIGNATURE.make_token(signed),
                 MOVE_SIGNATURE.make_token(signed),
                 CONFIRM_SIGNATURE.make_token(signed),
+                REFUSE_MOVE.make_token(signed),
             ]
             self.certificates = seal_key.certificates
             codes = [signed.code, waiting.code]

@@ -54,11 +54,18 @@ class Asker:
 
     def __init__(self, world, endpoint):
         self.world, self.row = world, ROWS[endpoint]
-        confirm, deny, access, move, _ = world.tokens
+        confirm, deny, access, move, _, refuse = world.tokens
         code, number = world.parts["code"][0], world.parts["number"][0]
         static = world.app.static_url_path
         self.path = self.row.path.format(
-            confirm=confirm, deny=deny, access=access, move=move, code=code, number=number, static=static
+            confirm=confirm,
+            deny=deny,
+            access=access,
+            move=move,
+            refuse=refuse,
+            code=code,
+            number=number,
+            static=static,
         )
 
     def __call__(self, method, **options):

@@ -45,7 +45,7 @@ FREE = {
     "/engagements/1",  # nothing is stored
     "/signer/autre", "/ma-signature/fermer", "/ma-signature/contact", "/ma-signature/indexation",
     "/ma-signature/retirer",
-    f"/demenager/{TOKEN}", f"/refuser/{TOKEN}",
+    f"/demenager/{TOKEN}", f"/demenager/{TOKEN}/refuser", f"/refuser/{TOKEN}",
 }  # fmt: skip
 
 
@@ -155,6 +155,9 @@ def test_a_press_refused_is_said_by_htmx_too(app, candidate, deliver, mailbox):
         ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
         ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
         ("fe80::1%eth0", "fe80::/64"),
+        ("192.0.2.7:5678", "192.0.2.7"),
+        ("[2001:db8:1:2::1]:443", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::1]", "2001:db8:1:2::/64"),
         ("", "unknown"),
         ("a name", "a name"),
     ],
@@ -338,3 +341,10 @@ def test_it_can_be_turned_off(settings):
         data = {"fichier": (BytesIO(b""), "vide.pdf")}
         assert app.test_client().post("/verifier", data=data).status_code == 422
     assert not limiter.enabled
+
+
+@twice("RATELIMIT_FILES")
+def test_a_large_file_over_the_limit_is_refused_like_a_small_one(citizen):
+    files = [BytesIO(b"%PDF-" + b"0" * 100_000) for _ in range(3)]
+    answers = [citizen.client.post("/verifier", data={"fichier": (file, "c.pdf")}) for file in files]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
