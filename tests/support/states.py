@@ -56,7 +56,6 @@ def bring_in(open_page: Open, site: Site) -> Cast:
     with open_page("/") as page:
         confirmed_link = sign(page, site, jeanne, 1, 2, 10)
         confirm(page, confirmed_link)
-        signatory = page.context.storage_state()
         change(page, 3)
         replaced_number = _number(page)
         change(page, 3, taken=False)
@@ -75,6 +74,7 @@ def bring_in(open_page: Open, site: Site) -> Cast:
         page.goto(used_access_link)
         page.get_by_role("button", name="Ouvrir ma signature").click()
         expect(page).to_have_url(re.compile("/ma-signature$"))
+        signatory = page.context.storage_state()  # the access link closed the session before
     with open_page("/") as page:
         pending_link = sign(page, site, Person("Luc", "Faure", "luc@example.org"), 3, 4)
     return Cast(
@@ -104,6 +104,7 @@ def at(path: str) -> Callable[[Page, Cast], None]:
 
     def bring(page: Page, cast: Cast) -> None:
         page.goto(path.format_map(vars(cast)))
+        expect(page).not_to_have_url(re.compile("/retrouver$"))  # the session has ended
 
     return bring
 
