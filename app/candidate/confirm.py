@@ -168,10 +168,10 @@ def deny(token: str) -> ResponseReturnValue:
 
     Once that is done, the same link offers to receive letters again.
     """
-    refusal = find_refusal(read_link(DENY_SIGNATURE, token).code)
-    if refusal:
+    link = read_link(DENY_SIGNATURE, token)
+    if refusal := find_refusal(link.code):
         return _allow_letters(refusal, token)
-    link, signature = load_linked_signature(DENY_SIGNATURE, token)
+    signature = lookup.find_by_code(link.code) or abort(404)
     if signature.status is not Status.PENDING or not is_usable(DENY_SIGNATURE, link, signature):
         abort(410)
     form = RefuseForm()

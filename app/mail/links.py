@@ -67,9 +67,9 @@ class Purpose:
         ``state`` stands for what `get_state` returns, to ask about a former state.
         """
         # A browser begins anew under the code of an erased signature: the date of its beginning differs.
-        facts = (self.salt, signature.created_at.isoformat(), self.get_address(signature))
-        text = "|".join(map(str, (*facts, *(self.get_state(signature) if state is None else state))))
-        return hashlib.sha256(text.encode()).hexdigest()[:20]
+        state = self.get_state(signature) if state is None else state
+        facts = (self.salt, signature.created_at.isoformat(), self.get_address(signature), *state)
+        return hashlib.sha256("|".join(map(str, facts)).encode()).hexdigest()[:20]
 
     def _serializer(self) -> URLSafeTimedSerializer:
         config = current_app.config

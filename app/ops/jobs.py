@@ -12,8 +12,12 @@ from app.models import Job, LetterKind
 from app.signatures.rules import new_letter
 
 #: How old the last success of each job may be: a night is missed, or a Sunday.
-TERMS = {"backup": timedelta(days=2), "check": timedelta(days=2), "purge": timedelta(days=2)}
-TERMS["register"] = timedelta(days=8)
+TERMS = {
+    "backup": timedelta(days=2),
+    "check": timedelta(days=2),
+    "purge": timedelta(days=2),
+    "register": timedelta(days=8),
+}
 assert TERMS.keys() == JOB_NAMES.keys()
 
 

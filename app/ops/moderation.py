@@ -1,6 +1,8 @@
 """The commands `flask signature`: find, hide, restore and withdraw signatures. Each act is a `Deed`."""
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from flask.cli import AppGroup
@@ -70,12 +72,8 @@ def show_signature(code: str) -> None:
 @reason_option
 def hide_signature(code: str, reason: str) -> None:
     """Take the signature of CODE out of the register at once. A letter tells its owner the reason."""
-    signature = _load(code)
-    try:
+    with _record_deed("hide", code, reason) as signature:
         rules.hide(signature, reason, now())
-    except rules.SigningError as error:
-        raise click.ClickException(f"{code}: {error}.") from error
-    _record("hide", code, reason)
     click.echo("hidden")
 
 
@@ -84,12 +82,8 @@ def hide_signature(code: str, reason: str) -> None:
 @reason_option
 def restore_signature(code: str, reason: str) -> None:
     """Put the hidden signature of CODE back into the register."""
-    signature = _load(code)
-    try:
+    with _record_deed("restore", code, reason) as signature:
         rules.restore(signature, now())
-    except rules.SigningError as error:
-        raise click.ClickException(f"{code}: {error}.") from error
-    _record("restore", code, reason)
     click.echo("restored")
 
 
@@ -99,15 +93,29 @@ def restore_signature(code: str, reason: str) -> None:
 @click.confirmation_option(prompt="Erase the name and the commitments of this signature for good?")
 def withdraw_signature(code: str, reason: str) -> None:
     """Withdraw the confirmed signature of CODE for good, as its owner could. A letter tells its owner."""
-    signature = _load(code)
-    if not signature.is_confirmed:
-        raise click.ClickException(f"{code}: only a signature that is confirmed.")
-    detach_sent_letters(signature)
-    erased = rules.withdraw(signature, now())
-    db.session.commit()
-    retention.remember(erased, now())
-    _record("withdraw", code, reason)
+    with _record_deed("withdraw", code, reason) as signature:
+        if not signature.is_confirmed:
+            raise rules.SigningError("only a signature that is confirmed")
+        detach_sent_letters(signature)
+        erased = rules.withdraw(signature, now())
+        db.session.commit()
+        retention.remember(erased, now())  # it erases the words of the deeds before this one
     click.echo("withdrawn")
+
+
+@contextmanager
+def _record_deed(what: str, code: str, words: str) -> Iterator[Signature]:
+    """Load a signature for one act, then add the deed of the user who runs the command, and commit.
+
+    Raises: ClickException, if there is no such signature or a rule forbids the act.
+    """
+    signature = _load(code)
+    try:
+        yield signature
+    except rules.SigningError as error:
+        raise click.ClickException(f"{code}: {error}.") from error
+    db.session.add(Deed(at=now(), who=getpass.getuser(), what=what, code=code, words=words))
+    db.session.commit()
 
 
 def _load(code: str) -> Signature:
@@ -122,9 +130,3 @@ def _load(code: str) -> Signature:
 
 def _state_of(signature: Signature) -> str:
     return "hidden" if signature.hidden_at else signature.status.value
-
-
-def _record(what: str, code: str, words: str) -> None:
-    """Add a deed of the user who runs the command, and commit."""
-    db.session.add(Deed(at=now(), who=getpass.getuser(), what=what, code=code, words=words))
-    db.session.commit()

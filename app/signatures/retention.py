@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import current_app
 from sqlalchemy import Select, delete, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.extensions import charter, db
 from app.french import paris_day
@@ -79,6 +80,12 @@ def _rules(now: datetime) -> list[Rule]:
     def before(setting: str) -> datetime:
         return now - timedelta(days=current_app.config[setting])
 
+    def with_old_address(address: InstrumentedAttribute[str | None], event: str) -> Select[Any]:
+        """Return the confirmed signatures with an address whose last such event is past its term."""
+        recent = (Event.what == event) & (Event.at >= before("KEEP_PENDING_DAYS"))
+        confirmed = signatures.where(Signature.status == Status.CONFIRMED, address.is_not(None))
+        return confirmed.where(~Signature.events.any(recent))
+
     noted = erasure_log.read(ledger_file())
     standing = select(Signature.code, Signature.created_at).where(
         Signature.code.in_(noted), Signature.status != Status.WITHDRAWN
@@ -120,23 +127,11 @@ def _rules(now: datetime) -> list[Rule]:
         Rule("erased-pending", signatures.where(of_status == Status.PENDING, *idle)),
         Rule("erased-merged", signatures.where(of_status == Status.MERGED, *idle)),
         Rule(
-            "erased-new-addresses",
-            signatures.where(
-                of_status == Status.CONFIRMED,
-                Signature.new_email.is_not(None),
-                ~Signature.events.any(
-                    (Event.what == "move-asked") & (Event.at >= before("KEEP_PENDING_DAYS"))
-                ),
-            ),
-            _forget_new_address,
+            "erased-new-addresses", with_old_address(Signature.new_email, "move-asked"), _forget_new_address
         ),
         Rule(
             "erased-former-addresses",
-            signatures.where(
-                of_status == Status.CONFIRMED,
-                Signature.former_email.is_not(None),
-                ~Signature.events.any((Event.what == "moved") & (Event.at >= before("KEEP_PENDING_DAYS"))),
-            ),
+            with_old_address(Signature.former_email, "moved"),
             _forget_former_address,
         ),
         Rule("reduced-withdrawn", signatures.where(of_status == Status.WITHDRAWN, names_somebody), anonymise),
